@@ -1,0 +1,54 @@
+# The few functions every CMakeLists.txt of the tree is made of.
+
+add_library(qvg_options INTERFACE)
+target_include_directories(qvg_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(
+  qvg_options INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wno-sign-compare>)
+if(QVG_SANITIZE)
+  target_compile_options(qvg_options INTERFACE
+    -fsanitize=${QVG_SANITIZE} -fno-omit-frame-pointer -g)
+  target_link_options(qvg_options INTERFACE -fsanitize=${QVG_SANITIZE})
+endif()
+
+# add_component(NAME SRCS ... DEPS ... [PRIVATE_DEPS ...]): a static library
+# qvg_NAME with the alias qvg::NAME.
+function(add_component NAME)
+  cmake_parse_arguments(ARG "" "" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(qvg_${NAME} STATIC ${ARG_SRCS})
+  add_library(qvg::${NAME} ALIAS qvg_${NAME})
+  target_link_libraries(qvg_${NAME}
+    PUBLIC qvg_options ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+endfunction()
+
+# add_program(NAME SRCS ... DEPS ...): an executable build/<preset>/bin/NAME.
+function(add_program NAME)
+  cmake_parse_arguments(ARG "INSTALL" "" "SRCS;DEPS" ${ARGN})
+  add_executable(${NAME} ${ARG_SRCS})
+  target_link_libraries(${NAME} PRIVATE qvg_options ${ARG_DEPS})
+  if(ARG_INSTALL)
+    install(TARGETS ${NAME} RUNTIME)
+  endif()
+endfunction()
+
+# add_unit_test(NAME SRCS ... DEPS ... [LABEL unit|e2e|...]): a GoogleTest
+# program registered with ctest as one test.
+function(add_unit_test NAME)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SRCS;DEPS" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${NAME} ${ARG_SRCS})
+  target_link_libraries(${NAME}
+    PRIVATE qvg_options ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  set_target_properties(${NAME} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  add_test(NAME ${NAME} COMMAND ${NAME}
+           WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${NAME} PROPERTIES
+    LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "QVG_BIN_DIR=${PROJECT_BINARY_DIR}/bin")
+endfunction()

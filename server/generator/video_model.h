@@ -1,0 +1,112 @@
+#ifndef SERVER_GENERATOR_VIDEO_MODEL_H_
+#define SERVER_GENERATOR_VIDEO_MODEL_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "cache/cache_spec.h"
+#include "cache/kv_layout.h"
+#include "cache/session_state.h"
+
+namespace qvg {
+
+struct ControlInfo {
+  std::string name;
+  int values = 0;
+  std::string description;
+};
+
+// What a model is. Constant over its life.
+struct ModelInfo {
+  std::string name;
+  std::string description;
+  int width = 0;
+  int height = 0;
+  int fps_numerator = 0;
+  int fps_denominator = 1;
+  int frames_per_chunk = 0;
+  int default_steps = 0;
+  int max_steps = 0;
+  bool takes_prompt = false;
+  std::vector<ControlInfo> controls;  // controls[0] is idle
+  KvLayout layout;
+  CacheSpec default_cache_spec;
+  // Names the weights: part of every prefix key.
+  std::string fingerprint;
+};
+
+// What a session asks of a model; checked by VideoModel::Open.
+struct SessionSpec {
+  std::string prompt;
+  uint64_t seed = 0;
+  CacheSpec cache_spec;
+  int steps = 0;
+  int max_chunks = 0;
+};
+
+// The control of one frame.
+struct FrameControl {
+  int control = 0;  // index into ModelInfo::controls
+  std::vector<float> values;
+
+  bool operator==(const FrameControl&) const = default;
+};
+
+// What shapes one chunk. Same inputs so far, same spec: same frames.
+struct ChunkInputs {
+  std::vector<FrameControl> frames;  // frames_per_chunk of them
+  std::string prompt;                // set when it changes with this chunk
+  bool prompt_changed = false;
+};
+
+struct StageSeconds {
+  double denoise = 0;
+  double kv_commit = 0;
+  double pack = 0;
+  double decode = 0;
+};
+
+// One chunk of one session. `status` and what follows are outputs.
+struct ChunkJob {
+  SessionState* state = nullptr;
+  const ChunkInputs* inputs = nullptr;
+  // Checked between denoise steps; ends the job with CANCELLED. May be null.
+  const std::atomic<bool>* cancelled = nullptr;
+
+  absl::Status status;
+  std::vector<uint8_t> rgb;  // [frames,height,width,3]
+  StageSeconds stages;
+};
+
+// An autoregressive generator. Thread-compatible: one thread at a time calls
+// Open and Advance; info() is free to all.
+class VideoModel {
+ public:
+  virtual ~VideoModel() = default;
+
+  virtual const ModelInfo& info() const = 0;
+
+  // Upper bound of the pool bytes that a session of this spec ever holds.
+  // INVALID_ARGUMENT names the field of a spec that cannot run.
+  virtual absl::StatusOr<int64_t> SessionBytes(
+      const SessionSpec& spec) const = 0;
+
+  // The state before chunk 0. All of its memory comes from `reservation`,
+  // which must hold SessionBytes(spec).
+  virtual absl::StatusOr<std::unique_ptr<SessionState>> Open(
+      const SessionSpec& spec, Reservation reservation) = 0;
+
+  // Advances every job by one chunk. A job fails alone, its state then as it
+  // was before, and its result never depends on its neighbours.
+  virtual void Advance(absl::Span<ChunkJob> jobs) = 0;
+};
+
+}  // namespace qvg
+
+#endif  // SERVER_GENERATOR_VIDEO_MODEL_H_
