@@ -1,0 +1,32 @@
+#ifndef CACHE_SESSION_STATE_H_
+#define CACHE_SESSION_STATE_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "cache/codec/codec.h"
+#include "cache/kv_cache.h"
+#include "cache/pool/memory_pool.h"
+#include "cache/prefix_key.h"
+
+namespace qvg {
+
+// Every byte of a session that must survive between two chunks. The model
+// reads and advances it; sessions keep pending inputs and media in buffers of
+// the same reservation. Thread-compatible.
+struct SessionState {
+  Reservation reservation;
+  std::unique_ptr<Codec> codec;
+  std::unique_ptr<KvCache> cache;
+  // What the model keeps beside its keys and values (pose, counters, decoder
+  // caches), in a form only the model knows.
+  PoolBuffer model_bytes;
+  PrefixKey prefix;     // names the state
+  uint64_t seed = 0;
+  int steps = 0;
+  int64_t chunks = 0;   // generated so far
+};
+
+}  // namespace qvg
+
+#endif  // CACHE_SESSION_STATE_H_
