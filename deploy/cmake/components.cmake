@@ -52,3 +52,12 @@ function(add_unit_test NAME)
     LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
     ENVIRONMENT "QVG_BIN_DIR=${PROJECT_BINARY_DIR}/bin")
 endfunction()
+
+# add_subdirectories(DIR ...): those of them that are in this tree.
+function(add_subdirectories)
+  foreach(DIR ${ARGN})
+    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${DIR}/CMakeLists.txt)
+      add_subdirectory(${DIR})
+    endif()
+  endforeach()
+endfunction()
