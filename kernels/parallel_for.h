@@ -21,9 +21,12 @@ class ParallelFor {
   // when all calls have; worker is in [0, workers()). `body` must not throw.
   template <typename Body>
   void operator()(int64_t items, const Body& body) {
-    Run(items, [](const void* context, int64_t item, int worker) {
+    Run(
+        items,
+        [](const void* context, int64_t item, int worker) {
           (*static_cast<const Body*>(context))(item, worker);
-        }, &body);
+        },
+        &body);
   }
 
  protected:
