@@ -18,7 +18,8 @@ if(QVG_WITH_SERVER)
   find_package(gRPC REQUIRED)
   find_package(prometheus-cpp REQUIRED)
   find_package(PkgConfig REQUIRED)
-  find_library(QVG_HTTPLIB cpp-httplib REQUIRED)
+  # Its flags change the layout of its classes: take them from the package.
+  pkg_check_modules(QVG_HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
   file(GLOB QVG_GOOGLE_PROTOS
        ${QVG_DEPS_DIR}/venv/lib/python3*/site-packages/google/rpc/error_details.proto)
   if(NOT QVG_GOOGLE_PROTOS)
