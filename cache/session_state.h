@@ -11,9 +11,9 @@
 
 namespace qvg {
 
-// Every byte of a session that must survive between two chunks. The model
-// reads and advances it; sessions keep pending inputs and media in buffers of
-// the same reservation. Thread-compatible.
+// What a model keeps of a session between two chunks; it reads and advances
+// it. Pending inputs and media are the session's, in a reservation of their
+// own. Thread-compatible.
 struct SessionState {
   Reservation reservation;
   std::unique_ptr<Codec> codec;
@@ -21,10 +21,10 @@ struct SessionState {
   // What the model keeps beside its keys and values (pose, counters, decoder
   // caches), in a form only the model knows.
   PoolBuffer model_bytes;
-  PrefixKey prefix;     // names the state
+  PrefixKey prefix;  // names the state
   uint64_t seed = 0;
   int steps = 0;
-  int64_t chunks = 0;   // generated so far
+  int64_t chunks = 0;  // generated so far
 };
 
 }  // namespace qvg
