@@ -36,12 +36,16 @@ struct ModelInfo {
   bool takes_prompt = false;
   std::vector<ControlInfo> controls;  // controls[0] is idle
   KvLayout layout;
+  std::vector<std::string> codecs;  // that sessions may ask for
   CacheSpec default_cache_spec;
   // Names the weights: part of every prefix key.
   std::string fingerprint;
+  // What it runs on, for people: "cpu (AVX2, 2 threads)".
+  std::string device;
 };
 
-// What a session asks of a model; checked by VideoModel::Open.
+// What a session asks of a model. Empty or 0 means the model's default until
+// VideoModel::Resolve has filled it in.
 struct SessionSpec {
   std::string prompt;
   uint64_t seed = 0;
@@ -84,21 +88,26 @@ struct ChunkJob {
   StageSeconds stages;
 };
 
-// An autoregressive generator. Thread-compatible: one thread at a time calls
-// Open and Advance; info() is free to all.
+// An autoregressive generator. One thread at a time calls Open and Advance;
+// the const methods are free to all threads at any time and never wait.
 class VideoModel {
  public:
   virtual ~VideoModel() = default;
 
   virtual const ModelInfo& info() const = 0;
 
-  // Upper bound of the pool bytes that a session of this spec ever holds.
-  // INVALID_ARGUMENT names the field of a spec that cannot run.
-  virtual absl::StatusOr<int64_t> SessionBytes(
+  // `spec` with every default filled in: what a session of it runs with.
+  // INVALID_ARGUMENT, or NOT_FOUND for an unknown codec, names field, value
+  // and limit of a spec that cannot run. max_chunks must be set.
+  virtual absl::StatusOr<SessionSpec> Resolve(
       const SessionSpec& spec) const = 0;
 
-  // The state before chunk 0. All of its memory comes from `reservation`,
-  // which must hold SessionBytes(spec).
+  // Upper bound of the pool bytes that a session of this resolved spec ever
+  // holds, rounding included (MemoryPool::ReservationFor).
+  virtual int64_t SessionBytes(const SessionSpec& spec) const = 0;
+
+  // The state before chunk 0 of a resolved spec. All of its memory comes from
+  // `reservation`, which must hold SessionBytes(spec).
   virtual absl::StatusOr<std::unique_ptr<SessionState>> Open(
       const SessionSpec& spec, Reservation reservation) = 0;
 
