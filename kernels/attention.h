@@ -37,7 +37,10 @@ size_t AttentionWorkspaceBytes(const AttentionArgs& args,
                                const ParallelFor& parallel_for);
 
 // Fastest version the processor has. A segment list without a single token is
-// an error. `workspace` must be 64-byte aligned.
+// an error. `workspace` must be 64-byte aligned; `out` must not overlap it or
+// any input. FP32 arithmetic; kProduct is rotated to no other space than its
+// own. A logit that is NaN or +infinity makes its row of `out` and `lse` NaN;
+// one that is -infinity weighs nothing.
 Error Attention(const AttentionArgs& args, void* workspace,
                 size_t workspace_bytes, ParallelFor& parallel_for);
 
