@@ -11,10 +11,12 @@ namespace qvg {
 
 // Names everything a span depends on: a SHA-256 chained over model and
 // weights, cache spec, seed, prompt and the inputs of every chunk so far.
-// Equal keys mean equal bytes, whoever computed them.
+// Equal keys mean equal bytes, whoever computed them. Every field is hashed
+// with its length, integers as eight bytes, little-endian; the values are the
+// same on every machine and are stored, so they never change.
 class PrefixKey {
  public:
-  PrefixKey() = default;
+  PrefixKey() = default;  // names nothing
 
   // The key of a world before its first chunk.
   static PrefixKey Root(absl::string_view model_fingerprint,
