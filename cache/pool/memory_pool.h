@@ -2,7 +2,6 @@
 #define CACHE_POOL_MEMORY_POOL_H_
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -11,15 +10,14 @@
 
 namespace qvg {
 
-class MemoryPool;
-
 // What the bytes of a session are.
 enum class BytesKind { kSpan, kBoundary, kInput, kMedia };
 inline constexpr int kBytesKinds = 4;
 const char* ToString(BytesKind kind);
 
-// Memory of a session, handed back when destroyed. Move-only. The bytes are
-// 64-byte aligned and stay where they are.
+// Memory of a session, handed back when destroyed. Move-only; an empty one
+// owns nothing. The bytes are 64-byte aligned and stay where they are; at
+// first they hold zeros or what the same reservation left there.
 class PoolBuffer {
  public:
   PoolBuffer() = default;
@@ -27,37 +25,51 @@ class PoolBuffer {
   PoolBuffer& operator=(PoolBuffer&& other) noexcept;
   ~PoolBuffer();
 
-  absl::Span<uint8_t> bytes() const;
-  int64_t size() const;
+  absl::Span<uint8_t> bytes() const { return {data_, size_t(size_)}; }
+  int64_t size() const { return size_; }
+
+  // size() and what rounding adds to it: whole pages, or granules of a page
+  // that the buffer shares.
+  int64_t charged_bytes() const;
 
  private:
+  friend class MemoryPool;
   friend class Reservation;
-  struct Record;
-  explicit PoolBuffer(std::unique_ptr<Record> record);
-  std::unique_ptr<Record> record_;
+  class Account;
+
+  // Shared with the reservation and its other buffers: whoever goes last
+  // hands the claim back.
+  std::shared_ptr<Account> account_;
+  uint8_t* data_ = nullptr;
+  int64_t size_ = 0;
+  BytesKind kind_ = BytesKind::kSpan;
 };
 
 // A claim on part of the budget. All memory of a session is allocated through
 // its reservation, so that a session that was admitted cannot run dry and one
-// that miscounts cannot take from others. Move-only, thread-safe. Buffers may
-// outlive it: the claim is released when reservation and buffers are gone.
+// that miscounts cannot take from others: pages are never shared between
+// reservations, and are zeroed before another one gets them. Move-only,
+// thread-safe. Buffers may outlive it: the claim is released when reservation
+// and buffers are gone.
 class Reservation {
  public:
-  Reservation() = default;
+  Reservation() = default;  // of 0 bytes
 
-  // RESOURCE_EXHAUSTED when the reservation would be exceeded, with the
-  // figures.
+  // A buffer of `bytes` >= 0 (0: an empty one). RESOURCE_EXHAUSTED when the
+  // reservation would be exceeded, with the figures.
   absl::StatusOr<PoolBuffer> Allocate(BytesKind kind, int64_t bytes);
 
   int64_t reserved_bytes() const;
   // Requested bytes now held, of one kind or in all.
   int64_t used_bytes(BytesKind kind) const;
   int64_t used_bytes() const;
+  // Bytes of the pages in use: used bytes, rounding and gaps. Never above
+  // reserved_bytes().
+  int64_t committed_bytes() const;
 
  private:
   friend class MemoryPool;
-  struct Account;
-  std::shared_ptr<Account> account_;  // shared with the buffers
+  std::shared_ptr<PoolBuffer::Account> account_;
 };
 
 // Bytes of the pool, at one moment.
@@ -70,30 +82,39 @@ struct PoolUsage {
   int64_t wasted = 0;
 };
 
-// One arena with a budget in bytes, shared by all sessions. Pages are shared
-// by small buffers; the sum of reservations never passes the budget.
-// Thread-safe.
+// One arena with a budget in bytes, shared by all sessions. Buffers of a page
+// and more take whole pages, smaller ones of the same reservation share them;
+// the sum of reservations never passes the budget, and fragmentation never
+// makes an allocation fail. Thread-safe. Reservations and buffers keep the
+// arena alive.
 class MemoryPool {
  public:
-  // The address range is reserved at once and touched as it is used.
-  // INVALID_ARGUMENT for a budget that is not positive.
+  static constexpr int64_t kPageBytes = 4096;
+  static constexpr int64_t kMaxBudgetBytes = int64_t{1} << 40;
+
+  // Address space is reserved at once and touched as it is used. The budget
+  // counts in whole pages. INVALID_ARGUMENT for less than one page or more
+  // than kMaxBudgetBytes.
   static absl::StatusOr<std::unique_ptr<MemoryPool>> Create(
       int64_t budget_bytes);
-  ~MemoryPool();  // all reservations and buffers must be gone
 
-  // RESOURCE_EXHAUSTED, with the figures, when the budget has no room.
+  // A claim on `bytes`, rounded up to whole pages. RESOURCE_EXHAUSTED, with
+  // the figures, when the budget has no room.
   absl::StatusOr<Reservation> Reserve(int64_t bytes);
 
   PoolUsage usage() const;
 
-  // Bytes to reserve for `bytes` in buffers of `count`: rounding included.
-  static int64_t ReservationFor(int64_t bytes, int64_t count);
+  // Bytes to reserve so that `count` buffers of `bytes` bytes in all can be
+  // held at the same time, whatever is allocated and freed in which order.
+  static int64_t ReservationFor(int64_t bytes, int64_t count = 1);
 
  private:
+  friend class PoolBuffer;
   friend class Reservation;
   struct Arena;
   explicit MemoryPool(std::shared_ptr<Arena> arena);
-  std::shared_ptr<Arena> arena_;
+
+  std::shared_ptr<Arena> arena_;  // shared with the accounts
 };
 
 }  // namespace qvg
