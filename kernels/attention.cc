@@ -14,7 +14,9 @@ using internal::kQueryBlock;
 constexpr size_t kAlignment = 64;
 
 size_t WorkerBytes(int head_dim) {
-  const size_t bytes = internal::ReferenceFloats(head_dim) * sizeof(float);
+  const size_t bytes = std::max(internal::ReferenceFloats(head_dim),
+                                internal::FastFloats(head_dim)) *
+                       sizeof(float);
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
@@ -104,7 +106,7 @@ size_t AttentionWorkspaceBytes(const AttentionArgs& args,
 
 Error Attention(const AttentionArgs& args, void* workspace,
                 size_t workspace_bytes, ParallelFor& parallel_for) {
-  return Run(internal::AttendBlockReference, args, workspace, workspace_bytes,
+  return Run(internal::AttendBlockFast, args, workspace, workspace_bytes,
              parallel_for);
 }
 

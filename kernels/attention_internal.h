@@ -40,14 +40,18 @@ void ForEachTile(const AttentionArgs& args, const Visitor& visit) {
   }
 }
 
-// One work item, whose worker has WorkerFloats(head_dim) of 64-byte aligned
-// workspace.
+// One work item, with the 64-byte aligned workspace that its ...Floats()
+// states.
 using AttendBlockFunction = void (*)(const AttentionArgs& args,
                                      const QueryBlock& block, float* workspace);
 
 void AttendBlockReference(const AttentionArgs& args, const QueryBlock& block,
                           float* workspace);
 size_t ReferenceFloats(int head_dim);
+
+void AttendBlockFast(const AttentionArgs& args, const QueryBlock& block,
+                     float* workspace);
+size_t FastFloats(int head_dim);
 
 }  // namespace qvg::kernels::internal
 
