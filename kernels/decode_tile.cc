@@ -1,10 +1,5 @@
 #include "kernels/decode_tile.h"
 
-#include <algorithm>
-#include <cstring>
-
-#include "kernels/numeric.h"
-
 namespace qvg::kernels {
 namespace {
 
@@ -54,82 +49,6 @@ Error CheckProduct(const PackedTensor& t) {
   return Error::Ok();
 }
 
-template <typename T>
-const T* Row(const PackedTensor& t, int head, int64_t token) {
-  return static_cast<const T*>(t.values) + token * t.token_stride +
-         head * t.head_stride;
-}
-
-int ResidualCode(const uint8_t* codes, int bits, int channel) {
-  const int per_byte = 8 / bits;
-  const int shift = 8 - bits * (channel % per_byte + 1);
-  const int mask = (1 << bits) - 1;
-  const int zero = (1 << (bits - 1)) - 1;
-  return ((codes[channel / per_byte] >> shift) & mask) - zero;
-}
-
-void DecodeResidualRow(const PackedTensor& t, int head, int64_t token,
-                       float* out) {
-  const CodecDescriptor& codec = t.codec;
-  const int dim = codec.head_dim;
-  const int64_t row = token * t.heads + head;
-  const uint8_t* codes = t.codes + row * (dim * codec.bits / 8);
-  const uint8_t* scales = t.scales + row * (dim / codec.block);
-  for (int d = 0; d < dim; ++d) {
-    out[d] = static_cast<float>(ResidualCode(codes, codec.bits, d)) *
-             E4M3ToFloat(scales[d / codec.block]);
-  }
-  for (int s = 0; s < codec.stages; ++s) {
-    const int64_t stage = int64_t{s} * t.heads + head;
-    const int id = t.ids[stage * t.tokens + token];
-    const uint16_t* centroid =
-        t.centroids + (stage * codec.centroids + id) * dim;
-    for (int d = 0; d < dim; ++d) out[d] += BFloat16ToFloat(centroid[d]);
-  }
-  for (int d = 0; d < dim; ++d) out[d] = RoundToBFloat16(out[d]);
-}
-
-// Channel d of the looked-up vector before scale, rotation and mean.
-float ProductEntry(const PackedTensor& t, int head, const uint8_t* codes,
-                   int d) {
-  const int width = t.codec.head_dim / t.codec.parts;
-  const int part = d / width;
-  const int64_t entry =
-      (int64_t{head} * t.codec.parts + part) * 256 + codes[part];
-  return t.tables.codebook[entry * width + d % width];
-}
-
-void DecodeProductRow(const PackedTensor& t, int head, int64_t token,
-                      float* out) {
-  const int dim = t.codec.head_dim;
-  const int64_t row = token * t.heads + head;
-  const uint8_t* codes = t.codes + row * t.codec.parts;
-  const float scale = E4M3ToFloat(t.scales[row]);
-  const float* rotation = t.tables.rotation + int64_t{head} * dim * dim;
-  std::copy_n(t.tables.mean + int64_t{head} * dim, dim, out);
-  for (int j = 0; j < dim; ++j) {
-    const float value = scale * ProductEntry(t, head, codes, j);
-    for (int i = 0; i < dim; ++i) out[i] += rotation[i * dim + j] * value;
-  }
-}
-
-void DecodeRow(const PackedTensor& t, int head, int64_t token, float* out) {
-  const int dim = t.codec.head_dim;
-  switch (t.codec.encoding) {
-    case Encoding::kF32:
-      std::memcpy(out, Row<float>(t, head, token), dim * sizeof(float));
-      return;
-    case Encoding::kBf16:
-      std::transform(Row<uint16_t>(t, head, token),
-                     Row<uint16_t>(t, head, token) + dim, out, BFloat16ToFloat);
-      return;
-    case Encoding::kResidual:
-      return DecodeResidualRow(t, head, token, out);
-    case Encoding::kProduct:
-      return DecodeProductRow(t, head, token, out);
-  }
-}
-
 }  // namespace
 
 Error Check(const PackedTensor& tensor) {
@@ -149,13 +68,6 @@ Error Check(const PackedTensor& tensor) {
       return CheckProduct(tensor);
   }
   return Error::Invalid("encoding: unknown");
-}
-
-void DecodeTile(const PackedTensor& tensor, int head, int64_t first,
-                int64_t tokens, float* out) {
-  for (int64_t i = 0; i < tokens; ++i) {
-    DecodeRow(tensor, head, first + i, out + i * tensor.codec.head_dim);
-  }
 }
 
 }  // namespace qvg::kernels

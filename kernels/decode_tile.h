@@ -18,6 +18,11 @@ Error Check(const PackedTensor& tensor);
 void DecodeTile(const PackedTensor& tensor, int head, int64_t first,
                 int64_t tokens, float* out);
 
+// The plain version that the fast one is tested against. They agree bit for
+// bit but for the rotation of kProduct.
+void DecodeTileReference(const PackedTensor& tensor, int head, int64_t first,
+                         int64_t tokens, float* out);
+
 }  // namespace qvg::kernels
 
 #endif  // KERNELS_DECODE_TILE_H_

@@ -5,6 +5,12 @@
 
 namespace qvg::kernels {
 
+inline constexpr int kMaxHeadDim = 256;
+inline constexpr int kMaxStages = 4;
+inline constexpr int kMaxCentroids = 256;
+// Entries of each part of a product codebook.
+inline constexpr int kProductEntries = 256;
+
 // How token vectors are stored.
 enum class Encoding : uint8_t {
   kF32,       // unpacked floats

@@ -1,5 +1,6 @@
 #include "kernels/decode_tile.h"
 
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -19,14 +20,29 @@ using ::testing::Pointwise;
 constexpr uint8_t kOne = 0x38;   // E4M3 of 1
 constexpr uint8_t kHalf = 0x30;  // and of .5
 
-std::vector<float> Decode(const PackedTensor& tensor, int head, int64_t first,
-                          int64_t tokens) {
+using Function = void (*)(const PackedTensor& tensor, int head, int64_t first,
+                          int64_t tokens, float* out);
+
+std::vector<float> DecodeWith(Function function, const PackedTensor& tensor,
+                              int head, int64_t first, int64_t tokens) {
   std::vector<float> out(tokens * tensor.codec.head_dim, 77);
-  DecodeTile(tensor, head, first, tokens, out.data());
+  function(tensor, head, first, tokens, out.data());
   return out;
 }
 
-TEST(DecodeTile, TwoBitsAreFirstChannelHighestAndOffByOne) {
+// Every property holds for the plain version and for the fast one.
+class DecodeTileTest : public ::testing::TestWithParam<Function> {
+ protected:
+  static std::vector<float> Decode(const PackedTensor& tensor, int head,
+                                   int64_t first, int64_t tokens) {
+    return DecodeWith(GetParam(), tensor, head, first, tokens);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Versions, DecodeTileTest,
+                         ::testing::Values(&DecodeTileReference, &DecodeTile));
+
+TEST_P(DecodeTileTest, TwoBitsAreFirstChannelHighestAndOffByOne) {
   std::vector<uint8_t> codes(16, 0b01010101);  // all 0
   codes[0] = 0b00011010;                       // -1 0 1 1
   const std::vector<uint8_t> scales = {kHalf};
@@ -42,7 +58,7 @@ TEST(DecodeTile, TwoBitsAreFirstChannelHighestAndOffByOne) {
   EXPECT_THAT(std::vector<float>(out.begin() + 4, out.end()), Each(0));
 }
 
-TEST(DecodeTile, FourBitsAreHighNibbleFirstAndOffBySeven) {
+TEST_P(DecodeTileTest, FourBitsAreHighNibbleFirstAndOffBySeven) {
   std::vector<uint8_t> codes(32, 0x77);  // all 0
   codes[0] = 0x0e;                       // -7 7
   codes[31] = 0x86;                      // 1 -1
@@ -62,7 +78,7 @@ TEST(DecodeTile, FourBitsAreHighNibbleFirstAndOffBySeven) {
 
 // 2^-9 is lost beside 1 if added to it in BF16, and kept if the small terms
 // meet first in FP32.
-TEST(DecodeTile, StagesAddUpInFp32AndRoundOnce) {
+TEST_P(DecodeTileTest, StagesAddUpInFp32AndRoundOnce) {
   const std::vector<uint8_t> codes(16, 0b10101010);  // all 1
   const std::vector<uint8_t> scales = {0x01};        // 2^-9
   const std::vector<uint8_t> ids = {1, 0};
@@ -80,7 +96,7 @@ TEST(DecodeTile, StagesAddUpInFp32AndRoundOnce) {
   EXPECT_THAT(Decode(tensor, 0, 0, 1), Each(1 + 0x1p-7f));
 }
 
-TEST(DecodeTile, ProductIsRotatedScaledEntriesPlusMean) {
+TEST_P(DecodeTileTest, ProductIsRotatedScaledEntriesPlusMean) {
   // The rotation moves channel j to j + 1.
   std::vector<float> rotation(64 * 64, 0);
   for (int j = 0; j < 64; ++j) rotation[(j + 1) % 64 * 64 + j] = 1;
@@ -102,7 +118,7 @@ TEST(DecodeTile, ProductIsRotatedScaledEntriesPlusMean) {
   EXPECT_EQ(Decode(tensor, 0, 0, 1), expected);
 }
 
-TEST(DecodeTile, RowsFollowTheirStrides) {
+TEST_P(DecodeTileTest, RowsFollowTheirStrides) {
   RandomTensor tensor(Rows(Encoding::kF32, 64), 3, 9, 1, nullptr,
                       Layout::kStrided);
   const std::vector<float> out = Decode(tensor.view(), 2, 4, 5);
@@ -113,7 +129,7 @@ TEST(DecodeTile, RowsFollowTheirStrides) {
   }
 }
 
-TEST(DecodeTile, BFloat16RowsAreExact) {
+TEST_P(DecodeTileTest, BFloat16RowsAreExact) {
   RandomTensor tensor(Rows(Encoding::kBf16, 64), 2, 9, 1);
   const auto* values = static_cast<const uint16_t*>(tensor.view().values);
   const std::vector<float> out = Decode(tensor.view(), 1, 3, 1);
@@ -122,7 +138,7 @@ TEST(DecodeTile, BFloat16RowsAreExact) {
   }
 }
 
-TEST(DecodeTile, AnyTileIsASliceOfTheWhole) {
+TEST_P(DecodeTileTest, AnyTileIsASliceOfTheWhole) {
   const RandomTables tables(Product(128), 3, 1);
   for (const CodecDescriptor& codec :
        {Rows(Encoding::kF32, 128), Rows(Encoding::kBf16, 128),
@@ -138,23 +154,39 @@ TEST(DecodeTile, AnyTileIsASliceOfTheWhole) {
   }
 }
 
-TEST(Numeric, E4M3Patterns) {
-  EXPECT_EQ(E4M3ToFloat(0x00), 0.0f);
-  EXPECT_EQ(E4M3ToFloat(0x01), 0x1p-9f);
-  EXPECT_EQ(E4M3ToFloat(0x07), 7 * 0x1p-9f);
-  EXPECT_EQ(E4M3ToFloat(0x08), 0x1p-6f);
-  EXPECT_EQ(E4M3ToFloat(0x38), 1.0f);
-  EXPECT_EQ(E4M3ToFloat(0x7e), 448.0f);
-  EXPECT_EQ(E4M3ToFloat(0xb8), -1.0f);
-  EXPECT_NE(E4M3ToFloat(0x7f), E4M3ToFloat(0x7f));
+// All codecs, shapes that fill no vector, odd offsets; bits equal but for the
+// rotation.
+TEST(DecodeTile, FastVersionEqualsThePlainOne) {
+  for (const int dim : {64, 128, 256}) {
+    const RandomTables tables(Product(dim), 3, 1);
+    for (const CodecDescriptor& codec :
+         {Rows(Encoding::kF32, dim), Rows(Encoding::kBf16, dim),
+          Residual(dim, 2, 16, 0, 0), Residual(dim, 4, 16, 0, 0),
+          Residual(dim, 2, 32, 1, 256), Residual(dim, 4, 64, 2, 3),
+          Residual(dim, 2, 64, 4, 16), Product(dim)}) {
+      RandomTensor tensor(codec, 3, 41, 2, &tables, Layout::kStrided);
+      const auto fast = DecodeWith(&DecodeTile, tensor.view(), 1, 5, 35);
+      const auto plain =
+          DecodeWith(&DecodeTileReference, tensor.view(), 1, 5, 35);
+      const float tolerance = codec.encoding == Encoding::kProduct ? 2e-5f : 0;
+      EXPECT_THAT(fast, Pointwise(FloatNear(tolerance), plain));
+    }
+  }
 }
 
-TEST(Numeric, BFloat16RoundsToNearestEven) {
-  EXPECT_EQ(RoundToBFloat16(1 + 0x1p-8f), 1.0f);
-  EXPECT_EQ(RoundToBFloat16(1 + 3 * 0x1p-8f), 1 + 0x1p-6f);
-  EXPECT_EQ(RoundToBFloat16(1 + 0x1.02p-8f), 1 + 0x1p-7f);
-  EXPECT_EQ(RoundToBFloat16(-3.0e38f), -0x1.c4p+127f);
-  EXPECT_NE(RoundToBFloat16(E4M3ToFloat(0x7f)), 0);
+TEST_P(DecodeTileTest, NanScalesDecodeToNan) {
+  const std::vector<uint8_t> codes(32, 0xaa);
+  const std::vector<uint8_t> scales = {0x7f, kOne};
+  PackedTensor tensor;
+  tensor.codec = Residual(128, 2, 64, 0, 0);
+  tensor.heads = 1;
+  tensor.tokens = 1;
+  tensor.codes = codes.data();
+  tensor.scales = scales.data();
+  const std::vector<float> out = Decode(tensor, 0, 0, 1);
+  EXPECT_TRUE(std::isnan(out[0]));
+  EXPECT_TRUE(std::isnan(out[63]));
+  EXPECT_EQ(out[64], 1);
 }
 
 }  // namespace
