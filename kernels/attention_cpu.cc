@@ -6,9 +6,6 @@
 #include "kernels/decode_tile.h"
 #include "kernels/numeric.h"
 
-// Arrays of vectors need a size known to the compiler.
-#define HWY_DISABLED_TARGETS \
-  (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/attention_cpu.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
