@@ -19,9 +19,9 @@ namespace qvg {
 
 // Bytes of a history. "bf16" figures are what the same tokens would take.
 struct HistoryBytes {
-  int64_t packed = 0;         // packed spans, as stored
+  int64_t packed = 0;  // packed spans, as stored
   int64_t packed_bf16 = 0;
-  int64_t unpacked = 0;       // sink, tail and windows, as stored
+  int64_t unpacked = 0;  // sink, tail and windows, as stored
   int64_t unpacked_bf16 = 0;
 };
 
@@ -43,8 +43,7 @@ class KvCache {
   // tokens_per_chunk tokens), under the key that names it, and packs what
   // leaves the tail. On error the cache is as it was.
   absl::Status Append(absl::Span<const kernels::KvSegment> layers,
-                      const PrefixKey& key,
-                      kernels::ParallelFor& parallel_for);
+                      const PrefixKey& key, kernels::ParallelFor& parallel_for);
 
   // Appends to `segments` what the next chunk's attention in layer `layer`
   // reads, oldest first. Valid until the next Append.

@@ -1,4 +1,4 @@
-#include "naive_scheduler.h"
+#include "tests/server/scheduler/naive_scheduler.h"
 
 #include <algorithm>
 #include <utility>

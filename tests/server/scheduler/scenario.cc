@@ -1,4 +1,4 @@
-#include "scenario.h"
+#include "tests/server/scheduler/scenario.h"
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"

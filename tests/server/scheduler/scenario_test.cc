@@ -1,7 +1,7 @@
 // Replays every file of tests/scenarios/scheduler. With --rewrite it writes
 // down what the scheduler does now instead of comparing.
 
-#include "scenario.h"
+#include "tests/server/scheduler/scenario.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -10,7 +10,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "scheduler_script.h"
+#include "tests/server/scheduler/scheduler_script.h"
 
 namespace qvg::testing {
 namespace {

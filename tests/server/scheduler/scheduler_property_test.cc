@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "gtest/gtest.h"
-#include "naive_scheduler.h"
 #include "server/scheduler/scheduler.h"
+#include "tests/server/scheduler/naive_scheduler.h"
 
 namespace qvg::testing {
 namespace {

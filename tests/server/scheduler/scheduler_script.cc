@@ -1,4 +1,4 @@
-#include "scheduler_script.h"
+#include "tests/server/scheduler/scheduler_script.h"
 
 #include <cstdio>
 #include <cstdlib>
