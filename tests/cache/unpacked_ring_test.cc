@@ -1,0 +1,120 @@
+#include "cache/unpacked_ring.h"
+
+#include <memory>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/cache/chunk_data.h"
+
+namespace qvg {
+namespace {
+
+KvLayout SmallLayout() {
+  KvLayout layout;
+  layout.heads = 2;
+  layout.head_dim = 8;
+  layout.tokens_per_chunk = 3;
+  layout.window_chunks = {4, 0, 4};
+  return layout;
+}
+
+class UnpackedRingTest : public testing::TestWithParam<ElementType> {
+ protected:
+  UnpackedRingTest()
+      : pool_(*MemoryPool::Create(1 << 20)),
+        reservation_(*pool_->Reserve(1 << 20)) {}
+
+  UnpackedRing MakeRing(int slots) {
+    return *UnpackedRing::Create(layout_, group_, slots, GetParam(),
+                                 reservation_);
+  }
+
+  // The chunks now in `ring` whose numbers are [first, first + count) are
+  // those of the same seeds.
+  void ExpectChunks(const UnpackedRing& ring, int64_t first, int64_t count) {
+    for (int index = 0; index < 2; ++index) {
+      std::vector<kernels::KvSegment> segments;
+      ring.AppendSegments(index, first, count, &segments);
+      std::vector<float> keys, values, want_keys, want_values;
+      for (const kernels::KvSegment& segment : segments) {
+        Append(Values(segment.keys), &keys);
+        Append(Values(segment.values), &values);
+      }
+      for (int64_t chunk = first; chunk < first + count; ++chunk) {
+        const ChunkData data(layout_, chunk);
+        const kernels::KvSegment& layer = data.segments()[group_.layers[index]];
+        Append(Rounded(Values(layer.keys)), &want_keys);
+        Append(Rounded(Values(layer.values)), &want_values);
+      }
+      EXPECT_EQ(keys, want_keys);
+      EXPECT_EQ(values, want_values);
+    }
+  }
+
+  static void Append(const std::vector<float>& from, std::vector<float>* to) {
+    to->insert(to->end(), from.begin(), from.end());
+  }
+  static std::vector<float> Rounded(std::vector<float> values) {
+    if (GetParam() == ElementType::kBf16) {
+      for (float& value : values) value = kernels::RoundToBFloat16(value);
+    }
+    return values;
+  }
+
+  const KvLayout layout_ = SmallLayout();
+  const LayerGroup group_ = {4, {0, 2}};
+  std::unique_ptr<MemoryPool> pool_;
+  Reservation reservation_;
+  kernels::SerialFor serial_;
+};
+
+TEST_P(UnpackedRingTest, HoldsTheNewestChunks) {
+  UnpackedRing ring = MakeRing(4);
+  for (int64_t chunk = 0; chunk < 11; ++chunk) {
+    ring.Write(chunk, ChunkData(layout_, chunk).segments(), serial_);
+    const int64_t count = std::min<int64_t>(chunk + 1, 4);
+    ExpectChunks(ring, chunk + 1 - count, count);
+  }
+}
+
+TEST_P(UnpackedRingTest, SegmentsAreAsFewAsCanBe) {
+  UnpackedRing ring = MakeRing(4);
+  for (int64_t first = 0; first < 8; ++first) {
+    for (int64_t count = 0; count <= 4; ++count) {
+      std::vector<kernels::KvSegment> segments;
+      ring.AppendSegments(0, first, count, &segments);
+      const bool wraps = first % 4 + count > 4;
+      EXPECT_EQ(segments.size(), count == 0 ? 0u : wraps ? 2u : 1u);
+    }
+  }
+}
+
+TEST_P(UnpackedRingTest, TakesItsBytesFromTheReservation) {
+  const int64_t element = GetParam() == ElementType::kF32 ? 4 : 2;
+  const int64_t bytes = 2 * 2 * 4 * 3 * 2 * 8 * element;
+  EXPECT_EQ(UnpackedRing::Bytes(layout_, group_, 4, GetParam()), bytes);
+  {
+    const UnpackedRing ring = MakeRing(4);
+    EXPECT_EQ(reservation_.used_bytes(BytesKind::kBoundary), bytes);
+  }
+  EXPECT_EQ(reservation_.used_bytes(), 0);
+}
+
+TEST_P(UnpackedRingTest, NoSlotsTakeNoBytes) {
+  EXPECT_EQ(MakeRing(0).buffer().size(), 0);
+}
+
+TEST_P(UnpackedRingTest, FullReservationIsRefused) {
+  Reservation none;
+  EXPECT_EQ(UnpackedRing::Create(layout_, group_, 4, GetParam(), none)
+                .status()
+                .code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, UnpackedRingTest,
+                         testing::Values(ElementType::kBf16,
+                                         ElementType::kF32));
+
+}  // namespace
+}  // namespace qvg
