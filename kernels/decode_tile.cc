@@ -27,6 +27,9 @@ Error CheckResidual(const PackedTensor& t) {
   if (t.tokens > 0 && (t.codes == nullptr || t.scales == nullptr)) {
     return Error::Invalid("codes, scales: null");
   }
+  if (t.tokens > 0 && codec.asymmetric && t.zeros == nullptr) {
+    return Error::Invalid("zeros: null");
+  }
   if (t.tokens > 0 && codec.stages > 0 &&
       (t.ids == nullptr || t.centroids == nullptr)) {
     return Error::Invalid("ids, centroids: null");

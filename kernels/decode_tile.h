@@ -13,8 +13,9 @@ namespace qvg::kernels {
 Error Check(const PackedTensor& tensor);
 
 // Writes tokens [first, first + tokens) of head `head` as FP32 rows out[
-// tokens, D]. kResidual adds code * scale and then the centroids in the order
-// of the stages, in FP32, and rounds once to BF16. `tensor` passes Check().
+// tokens, D]. kResidual adds code * scale, the zero point if there is one, and
+// then the centroids in the order of the stages, in FP32, and rounds once to
+// BF16. `tensor` passes Check().
 void DecodeTile(const PackedTensor& tensor, int head, int64_t first,
                 int64_t tokens, float* out);
 

@@ -26,8 +26,9 @@ void DecodeTileTarget(const PackedTensor& tensor, int head, int64_t first,
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Codes of kBits bits, one vector of channels at a time: the bytes that hold
-// them are copied to every lane and shifted by what the lane's channel needs.
+// Reads codes of kBits bits, one vector of channels at a time: the bytes that
+// hold them are copied to every lane and shifted by what the lane's channel
+// needs.
 template <int kBits>
 class CodeReader {
  public:
@@ -39,16 +40,15 @@ class CodeReader {
     }
   }
 
-  // The codes of channels [channel, channel + lanes).
+  // The stored codes of channels [channel, channel + kLanes).
   VecF32 Read(const uint8_t* codes, int channel) const {
     constexpr TagF32 df;
     constexpr hn::RebindToUnsigned<TagF32> du;
+    constexpr hn::RebindToSigned<TagF32> di;
     const auto shifted =
         hn::Shr(Broadcast(codes + channel * kBits / 8), hn::Load(du, shifts_));
     const auto code = hn::And(shifted, hn::Set(du, (1u << kBits) - 1));
-    const auto value =
-        hn::ConvertTo(df, hn::BitCast(hn::RebindToSigned<TagF32>(), code));
-    return hn::Sub(value, hn::Set(df, float{(1 << (kBits - 1)) - 1}));
+    return hn::ConvertTo(df, hn::BitCast(di, code));
   }
 
  private:
@@ -69,31 +69,60 @@ class CodeReader {
   HWY_ALIGN uint32_t shifts_[kLanes];
 };
 
-template <int kBits>
+// What one row is made of.
+struct ResidualRow {
+  ResidualRow(const PackedTensor& t, int head, int64_t token) {
+    const int dim = t.codec.head_dim;
+    const int64_t row = token * t.heads + head;
+    codes = t.codes + row * (dim * t.codec.bits / 8);
+    scales = t.scales + row * (dim / t.codec.block);
+    zeros = t.zeros + (t.codec.asymmetric ? row * (dim / t.codec.block) : 0);
+    for (int s = 0; s < t.codec.stages; ++s) {
+      const int64_t stage = int64_t{s} * t.heads + head;
+      const int id = t.ids[stage * t.tokens + token];
+      centroids[s] = t.centroids + (stage * t.codec.centroids + id) * dim;
+    }
+  }
+
+  const uint8_t* codes;
+  const uint8_t* scales;
+  const uint8_t* zeros;
+  const uint16_t* centroids[kMaxStages];
+};
+
+template <int kBits, bool kAsymmetric>
 void DecodeResidual(const PackedTensor& t, int head, int64_t first,
                     int64_t tokens, float* out) {
   constexpr TagF32 df;
   const CodeReader<kBits> reader;
-  const int dim = t.codec.head_dim;
-  const int stages = t.codec.stages;
-  for (int64_t i = 0; i < tokens; ++i, out += dim) {
-    const int64_t row = (first + i) * t.heads + head;
-    const uint8_t* codes = t.codes + row * (dim * kBits / 8);
-    const uint8_t* scales = t.scales + row * (dim / t.codec.block);
-    const uint16_t* centroids[kMaxStages];
-    for (int s = 0; s < stages; ++s) {
-      const int64_t stage = int64_t{s} * t.heads + head;
-      const int id = t.ids[stage * t.tokens + first + i];
-      centroids[s] = t.centroids + (stage * t.codec.centroids + id) * dim;
-    }
-    for (int d = 0; d < dim; d += kLanes) {
-      const float scale = kE4M3Values[scales[d / t.codec.block]];
-      auto value = hn::Mul(reader.Read(codes, d), hn::Set(df, scale));
-      for (int s = 0; s < stages; ++s) {
-        value = hn::Add(value, LoadBFloat16(centroids[s] + d));
+  const auto bias = hn::Set(df, float{(1 << (kBits - 1)) - 1});
+  for (int64_t i = 0; i < tokens; ++i) {
+    const ResidualRow row(t, head, first + i);
+    for (int d = 0; d < t.codec.head_dim; d += kLanes, out += kLanes) {
+      const int block = d / t.codec.block;
+      const auto scale = hn::Set(df, kE4M3Values[row.scales[block]]);
+      auto value = reader.Read(row.codes, d);
+      if constexpr (kAsymmetric) {
+        const auto zero = hn::Set(df, kE4M3Values[row.zeros[block]]);
+        value = hn::Add(hn::Mul(value, scale), zero);
+      } else {
+        value = hn::Mul(hn::Sub(value, bias), scale);
       }
-      hn::StoreU(RoundToBFloat16(value), df, out + d);
+      for (int s = 0; s < t.codec.stages; ++s) {
+        value = hn::Add(value, LoadBFloat16(row.centroids[s] + d));
+      }
+      hn::StoreU(RoundToBFloat16(value), df, out);
     }
+  }
+}
+
+template <int kBits>
+void DecodeResidual(const PackedTensor& t, int head, int64_t first,
+                    int64_t tokens, float* out) {
+  if (t.codec.asymmetric) {
+    DecodeResidual<kBits, true>(t, head, first, tokens, out);
+  } else {
+    DecodeResidual<kBits, false>(t, head, first, tokens, out);
   }
 }
 

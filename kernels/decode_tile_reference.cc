@@ -13,12 +13,10 @@ const T* Row(const PackedTensor& t, int head, int64_t token) {
          head * t.head_stride;
 }
 
-int ResidualCode(const uint8_t* codes, int bits, int channel) {
+int StoredCode(const uint8_t* codes, int bits, int channel) {
   const int per_byte = 8 / bits;
   const int shift = 8 - bits * (channel % per_byte + 1);
-  const int mask = (1 << bits) - 1;
-  const int zero = (1 << (bits - 1)) - 1;
-  return ((codes[channel / per_byte] >> shift) & mask) - zero;
+  return (codes[channel / per_byte] >> shift) & ((1 << bits) - 1);
 }
 
 void DecodeResidualRow(const PackedTensor& t, int head, int64_t token,
@@ -27,10 +25,12 @@ void DecodeResidualRow(const PackedTensor& t, int head, int64_t token,
   const int dim = codec.head_dim;
   const int64_t row = token * t.heads + head;
   const uint8_t* codes = t.codes + row * (dim * codec.bits / 8);
-  const uint8_t* scales = t.scales + row * (dim / codec.block);
+  const int bias = codec.asymmetric ? 0 : (1 << (codec.bits - 1)) - 1;
   for (int d = 0; d < dim; ++d) {
-    out[d] = static_cast<float>(ResidualCode(codes, codec.bits, d)) *
-             E4M3ToFloat(scales[d / codec.block]);
+    const int64_t block = row * (dim / codec.block) + d / codec.block;
+    const int code = StoredCode(codes, codec.bits, d) - bias;
+    out[d] = static_cast<float>(code) * E4M3ToFloat(t.scales[block]);
+    if (codec.asymmetric) out[d] += E4M3ToFloat(t.zeros[block]);
   }
   for (int s = 0; s < codec.stages; ++s) {
     const int64_t stage = int64_t{s} * t.heads + head;

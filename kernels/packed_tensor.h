@@ -23,8 +23,11 @@ enum class Encoding : uint8_t {
 // that an encoding does not use are 0.
 struct CodecDescriptor {
   Encoding encoding = Encoding::kBf16;
-  int head_dim = 0;   // D: 64, 128 or 256
-  int bits = 0;       // kResidual: 2 or 4
+  int head_dim = 0;  // D: 64, 128 or 256
+  int bits = 0;      // kResidual: 2 or 4
+  // kResidual: codes count up from a zero point of their block (min-max)
+  // instead of lying on both sides of 0.
+  bool asymmetric = false;
   int block = 0;      // kResidual: B, channels per scale: 16, 32 or 64
   int stages = 0;     // kResidual: S, 0 to 4
   int centroids = 0;  // kResidual: K, per stage and head: 1 to 256
@@ -50,10 +53,11 @@ struct PackedTensor {
   int64_t token_stride = 0;
   int64_t head_stride = 0;
   // kResidual: [T,H,D*bits/8], first channel in the highest bits, stored as
-  // code + 2^(bits-1) - 1. kProduct: [T,H,P].
+  // code + 2^(bits-1) - 1, asymmetric ones as they are. kProduct: [T,H,P].
   const uint8_t* codes = nullptr;
   // E4M3FN bit patterns. kResidual: [T,H,D/B]. kProduct: [T,H].
   const uint8_t* scales = nullptr;
+  const uint8_t* zeros = nullptr;       // asymmetric: as scales
   const uint8_t* ids = nullptr;         // kResidual: [S,H,T]
   const uint16_t* centroids = nullptr;  // kResidual: BF16 [S,H,K,D]
   ProductTables tables;                 // kProduct

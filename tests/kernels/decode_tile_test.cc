@@ -76,6 +76,24 @@ TEST_P(DecodeTileTest, FourBitsAreHighNibbleFirstAndOffBySeven) {
   EXPECT_EQ(out[63], -.5f);
 }
 
+TEST_P(DecodeTileTest, AsymmetricCodesCountUpFromTheirZero) {
+  std::vector<uint8_t> codes(16, 0);
+  codes[0] = 0b00011011;  // 0 1 2 3
+  const std::vector<uint8_t> scales = {kHalf};
+  const std::vector<uint8_t> zeros = {kOne | 0x80};
+  PackedTensor tensor;
+  tensor.codec = Asymmetric(Residual(64, 2, 64, 0, 0));
+  tensor.heads = 1;
+  tensor.tokens = 1;
+  tensor.codes = codes.data();
+  tensor.scales = scales.data();
+  tensor.zeros = zeros.data();
+  const std::vector<float> out = Decode(tensor, 0, 0, 1);
+  EXPECT_THAT(std::vector<float>(out.begin(), out.begin() + 4),
+              ElementsAre(-1, -.5f, 0, .5f));
+  EXPECT_THAT(std::vector<float>(out.begin() + 4, out.end()), Each(-1));
+}
+
 // 2^-9 is lost beside 1 if added to it in BF16, and kept if the small terms
 // meet first in FP32.
 TEST_P(DecodeTileTest, StagesAddUpInFp32AndRoundOnce) {
@@ -163,7 +181,8 @@ TEST(DecodeTile, FastVersionEqualsThePlainOne) {
          {Rows(Encoding::kF32, dim), Rows(Encoding::kBf16, dim),
           Residual(dim, 2, 16, 0, 0), Residual(dim, 4, 16, 0, 0),
           Residual(dim, 2, 32, 1, 256), Residual(dim, 4, 64, 2, 3),
-          Residual(dim, 2, 64, 4, 16), Product(dim)}) {
+          Residual(dim, 2, 64, 4, 16), Asymmetric(Residual(dim, 2, 64, 1, 16)),
+          Asymmetric(Residual(dim, 4, 16, 0, 0)), Product(dim)}) {
       RandomTensor tensor(codec, 3, 41, 2, &tables, Layout::kStrided);
       const auto fast = DecodeWith(&DecodeTile, tensor.view(), 1, 5, 35);
       const auto plain =

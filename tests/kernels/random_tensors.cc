@@ -74,6 +74,11 @@ CodecDescriptor Residual(int head_dim, int bits, int block, int stages,
   return codec;
 }
 
+CodecDescriptor Asymmetric(CodecDescriptor codec) {
+  codec.asymmetric = true;
+  return codec;
+}
+
 CodecDescriptor Product(int head_dim, int width) {
   CodecDescriptor codec = Rows(Encoding::kProduct, head_dim);
   codec.parts = head_dim / width;
@@ -143,11 +148,13 @@ void RandomTensor::FillResidual(std::mt19937_64& random) {
   const int64_t vectors = int64_t{codec.stages} * view_.heads;
   codes_ = Bytes(random, rows * codec.head_dim * codec.bits / 8, 0, 255);
   scales_ = Scales(random, rows * codec.head_dim / codec.block);
+  zeros_ = Scales(random, rows * codec.head_dim / codec.block);
   ids_ = Bytes(random, vectors * view_.tokens, 0, codec.centroids - 1);
   halves_ =
       ToBFloat16(Normal(random, vectors * codec.centroids * codec.head_dim, 1));
   view_.codes = codes_.data();
   view_.scales = scales_.data();
+  if (codec.asymmetric) view_.zeros = zeros_.data();
   view_.ids = ids_.data();
   view_.centroids = halves_.data();
 }

@@ -14,6 +14,7 @@ namespace qvg::kernels {
 CodecDescriptor Rows(Encoding encoding, int head_dim);
 CodecDescriptor Residual(int head_dim, int bits, int block, int stages,
                          int centroids);
+CodecDescriptor Asymmetric(CodecDescriptor codec);
 CodecDescriptor Product(int head_dim, int width = 4);
 
 // Random tables of kProduct: orthogonal rotations, entries of unit variance.
@@ -53,6 +54,7 @@ class RandomTensor {
   std::vector<uint16_t> halves_;
   std::vector<uint8_t> codes_;
   std::vector<uint8_t> scales_;
+  std::vector<uint8_t> zeros_;
   std::vector<uint8_t> ids_;
 };
 
