@@ -8,6 +8,9 @@
 
 namespace qvg::kernels {
 
+inline constexpr float kMaxBFloat16 = 0x1.fep127f;
+inline constexpr float kMaxE4M3 = 448;
+
 constexpr float BFloat16ToFloat(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
 }

@@ -1,0 +1,47 @@
+#ifndef KERNELS_QUANTIZE_H_
+#define KERNELS_QUANTIZE_H_
+
+#include <cstdint>
+
+#include "kernels/error.h"
+#include "kernels/parallel_for.h"
+#include "kernels/rows.h"
+
+namespace qvg::kernels {
+
+// How a block of channels becomes codes and an E4M3 scale; Q = 2^(bits-1) - 1.
+// The rules are those of the official QVG code.
+enum class QuantizeRule : uint8_t {
+  // Scale max|r| / Q, at least 1e-10, to nearest even, at most 448; codes
+  // round(r / scale), halves away from 0, within +-Q. A block of scale 0 has
+  // codes 0.
+  kAbsmax,
+  // Asymmetric: zero min(r), scale (max - min) / (2^bits - 1); codes
+  // round((r - zero) / scale) within 0 and 2^bits - 1.
+  kMinMax,
+  // The round-to-nearest baseline: as kAbsmax, but the scale is rounded to
+  // BF16 and then to E4M3, halves up, at least 2^-9; the quotient is rounded
+  // to BF16 and then to an integer, halves to even.
+  kRoundToNearest,
+};
+
+// Residuals in, codes and scales out, in the layouts of PackedTensor.
+struct QuantizeArgs {
+  Points points;  // not changed
+  QuantizeRule rule = QuantizeRule::kAbsmax;
+  int bits = 0;               // 2 or 4
+  int block = 0;              // 16, 32 or 64, a divisor of the dim
+  uint8_t* codes = nullptr;   // [T,H,D*bits/8]
+  uint8_t* scales = nullptr;  // [T,H,D/block]
+  uint8_t* zeros = nullptr;   // kMinMax: as scales
+};
+
+// Fastest version the processor has.
+Error Quantize(const QuantizeArgs& args, ParallelFor& parallel_for);
+
+// The plain version, equal bit for bit.
+Error QuantizeReference(const QuantizeArgs& args, ParallelFor& parallel_for);
+
+}  // namespace qvg::kernels
+
+#endif  // KERNELS_QUANTIZE_H_
