@@ -12,6 +12,7 @@ find_package(Threads REQUIRED)
 find_package(absl REQUIRED)
 find_package(HWY REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(nlohmann_json REQUIRED)
 
 if(QVG_WITH_SERVER)
   find_package(Protobuf REQUIRED)
