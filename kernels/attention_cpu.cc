@@ -32,7 +32,8 @@ struct BlockMemory {
          {&zeros, &mean_logits, &max, &sum, &rotated_sum, &scales}) {
       *column = Take(std::max(kQueryBlock, kKeyTile));
     }
-    for (float** tile : {&keys, &values, &rows}) *tile = Take(kKeyTile * dim);
+    for (float** tile : {&keys, &values, &decoded})
+      *tile = Take(kKeyTile * dim);
     scores = Take(kScoreRows * kKeyTile);
     matrix = Take(dim * dim);
   }
@@ -54,7 +55,7 @@ struct BlockMemory {
   float* scales;       // [keys] of a product tile
   float* keys;         // panel
   float* values;       // panel
-  float* rows;         // [keys, dim]
+  float* decoded;      // [keys, dim]
   float* scores;       // [kScoreRows, kKeyTile]
   float* matrix;       // panel [dim, dim]
 
@@ -245,8 +246,8 @@ RowSource BlockAttention::DecodedRows(const PackedTensor& tensor,
                 block_.head * tensor.head_stride,
             size_t(tensor.token_stride), size_t(tile.count)};
   }
-  DecodeTile(tensor, block_.head, tile.first, tile.count, memory_.rows);
-  return {memory_.rows, dim_, size_t(tile.count)};
+  DecodeTile(tensor, block_.head, tile.first, tile.count, memory_.decoded);
+  return {memory_.decoded, dim_, size_t(tile.count)};
 }
 
 LookUpSource BlockAttention::LookUps(const PackedTensor& tensor,
@@ -254,7 +255,7 @@ LookUpSource BlockAttention::LookUps(const PackedTensor& tensor,
                                      const KeyTile& tile) {
   const int64_t row = tile.first * tensor.heads + block_.head;
   for (int i = 0; i < tile.count; ++i) {
-    memory_.scales[i] = E4M3ToFloat(tensor.scales[row + i * tensor.heads]);
+    memory_.scales[i] = kE4M3Values[tensor.scales[row + i * tensor.heads]];
   }
   return {tables.codebook + block_.head * 256 * dim_,
           tensor.codes + row * tensor.codec.parts,

@@ -93,14 +93,17 @@ HWY_INLINE void MultiplyGroup(const Product& p, size_t row, size_t rows,
 
 // Rows are dealt evenly to the groups: six and five keep the units busy, a
 // rest of one or two would not.
-inline void Multiply(const Product& p) {
+inline void Multiply(const Product p) {
   const size_t groups = (p.rows + kRowsInRegisters - 1) / kRowsInRegisters;
+  const size_t fewest = p.rows / HWY_MAX(groups, size_t{1});
+  const size_t larger_groups = p.rows - fewest * groups;
   for (size_t column = 0; column < p.columns; column += kStrip) {
     const float* strip = p.panel + column * p.depth;
+    size_t row = 0;
     for (size_t g = 0; g < groups; ++g) {
-      const size_t row = p.rows * g / groups;
-      const size_t end = p.rows * (g + 1) / groups;
-      MultiplyGroup(p, row, end - row, strip, p.c + row * p.c_stride + column);
+      const size_t rows = fewest + (g < larger_groups ? 1 : 0);
+      MultiplyGroup(p, row, rows, strip, p.c + row * p.c_stride + column);
+      row += rows;
     }
   }
 }

@@ -8,10 +8,10 @@
 #endif
 
 #include <cstddef>
-#include <cstdint>
 
 #include "hwy/highway.h"
 #include "kernels/multiply-inl.h"
+#include "kernels/row_sources-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace qvg::kernels {
@@ -19,71 +19,6 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET != HWY_SCALAR  // which has no blocks of four lanes
-
-// Rows of floats, some stride apart. A Group points at the rows of one vector
-// of rows; rows past the end repeat the last.
-struct RowSource {
-  static constexpr bool kScaled = false;
-  const float* rows = nullptr;
-  size_t stride = 0;
-  size_t count = 0;
-
-  struct Group {
-    const float* row[kStrip / 2];
-    HWY_INLINE const float* Quad(size_t i, size_t channel) const {
-      return row[i] + channel;
-    }
-  };
-  HWY_INLINE Group At(size_t first) const {
-    Group group;
-    for (size_t i = 0; i < kStrip / 2; ++i) {
-      group.row[i] = rows + HWY_MIN(first + i, count - 1) * stride;
-    }
-    return group;
-  }
-};
-
-// Rows that are looked up: each code names one of 256 entries of four channels
-// in its part's table, and a scale multiplies the whole row.
-struct LookUpSource {
-  static constexpr bool kScaled = true;
-  const float* codebook = nullptr;  // [parts, 256, 4]
-  const uint8_t* codes = nullptr;
-  size_t stride = 0;  // of codes
-  size_t count = 0;
-  const float* scales = nullptr;  // aligned, whole vectors of them
-
-  struct Group {
-    const float* codebook;
-    const uint8_t* codes[kStrip / 2];
-    HWY_INLINE const float* Quad(size_t i, size_t channel) const {
-      const size_t part = channel / 4;
-      return codebook + part * 1024 + size_t{codes[i][part]} * 4;
-    }
-  };
-  HWY_INLINE Group At(size_t first) const {
-    Group group;
-    group.codebook = codebook;
-    for (size_t i = 0; i < kStrip / 2; ++i) {
-      group.codes[i] = codes + HWY_MIN(first + i, count - 1) * stride;
-    }
-    return group;
-  }
-};
-
-// Block b of the vector is the quad of row `row` + 4 b.
-template <class D, class Group>
-HWY_INLINE hn::Vec<D> LoadQuads(D d, const Group& group, size_t row,
-                                size_t channel) {
-  if constexpr (hn::MaxLanes(D()) == 4) {
-    return hn::LoadU(d, group.Quad(row, channel));
-  } else {
-    const hn::Half<D> half;
-    return hn::Combine(
-        d, LoadQuads(half, group, row + hn::MaxLanes(half), channel),
-        LoadQuads(half, group, row, channel));
-  }
-}
 
 // Four channels of one vector of rows, transposed: out[channel, row].
 template <class D, class Group, class V = hn::Vec<D>>
@@ -103,6 +38,17 @@ HWY_INLINE void TransposeQuads(D d, const Group& group, size_t channel,
   out[3] = hn::InterleaveUpper(d, ac_high, be_high);
 }
 
+HWY_INLINE void StoreScaled(hn::Vec<hn::ScalableTag<float>> values,
+                            const RowSource&, size_t, float* out) {
+  hn::Store(values, hn::ScalableTag<float>(), out);
+}
+HWY_INLINE void StoreScaled(hn::Vec<hn::ScalableTag<float>> values,
+                            const LookUpSource& source, size_t row,
+                            float* out) {
+  const hn::ScalableTag<float> d;
+  hn::Store(hn::Mul(values, hn::Load(d, source.scales + row)), d, out);
+}
+
 // Makes the rows of `source` the columns of the panel
 // [ceil(count / kStrip), channels, kStrip]. Columns past the end are filled
 // with anything.
@@ -117,10 +63,7 @@ void TransposedPanel(const Source& source, size_t channels,
       hn::Vec<decltype(d)> columns[4];
       TransposeQuads(d, group, channel, columns);
       for (size_t i = 0; i < 4; ++i) {
-        if constexpr (Source::kScaled) {
-          columns[i] = hn::Mul(columns[i], hn::Load(d, source.scales + row));
-        }
-        hn::Store(columns[i], d, out + (channel + i) * kStrip);
+        StoreScaled(columns[i], source, row, out + (channel + i) * kStrip);
       }
     }
   }
@@ -145,17 +88,17 @@ inline void Panel(const RowSource& source, size_t channels,
 
 inline void Panel(const LookUpSource& source, size_t channels,
                   float* HWY_RESTRICT panel) {
-  const hn::FixedTag<float, 4> d4;
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
   for (size_t row = 0; row < source.count; ++row) {
-    const uint8_t* codes = source.codes + row * source.stride;
-    const float* table = source.codebook;
+    RowOfQuads quads = {source.codebook, source.codes + row * source.stride};
+    const auto scale = hn::Set(d, source.scales[row]);
     float* out = panel + row * kStrip;
-    const auto scale = hn::Set(d4, source.scales[row]);
     for (size_t c = 0; c < channels; c += kStrip) {
-      for (size_t i = 0; i < kStrip; i += 4) {
-        const float* entry = table + size_t{*codes++} * 4;
-        hn::Store(hn::Mul(hn::LoadU(d4, entry), scale), d4, out + i);
-        table += 1024;
+      for (size_t half = 0; half < kStrip; half += lanes) {
+        hn::Store(hn::Mul(LoadQuads(d, quads, 0, 0), scale), d, out + half);
+        quads.table += lanes / 4 * LookUpSource::kTable;
+        quads.codes += lanes / 4;
       }
       out += source.count * kStrip;
     }

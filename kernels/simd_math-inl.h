@@ -14,7 +14,7 @@ namespace qvg::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// 2^x for x <= 126, within 2.1 ulp; exact for integers; 0 below -126; NaN
+// 2^x for x <= 126, within 2.5 ulp; exact for integers; 0 below -126; NaN
 // stays NaN. x is split into the nearest integer n and f = x - n; 2^f is the
 // polynomial of degree 5 with the least greatest relative error (9.1e-8) among
 // those that are 1 at 0.

@@ -9,6 +9,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "hwy/targets.h"
 #include "tests/kernels/attention_problem.h"
 
 namespace qvg::kernels {
@@ -20,6 +21,7 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 struct Version {
   std::string name;
   AttentionFunction attend;
+  int64_t target = 0;  // Highway's; 0: the best
 };
 
 std::ostream& operator<<(std::ostream& out, const Version& version) {
@@ -28,6 +30,9 @@ std::ostream& operator<<(std::ostream& out, const Version& version) {
 
 class AttentionTest : public testing::TestWithParam<Version> {
  protected:
+  void SetUp() override { hwy::SetSupportedTargetsForTest(GetParam().target); }
+  void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
+
   void ExpectCorrect(const Problem& problem) {
     problem.ExpectClose(problem.Run(GetParam().attend));
   }
@@ -347,8 +352,17 @@ TEST_P(AttentionTest, LseIsOptional) {
   EXPECT_EQ(out[0], Run(problem).out[1]);
 }
 
+// The vector code of every target that this processor can run, not only of
+// the best.
 std::vector<Version> Versions() {
-  return {{"reference", AttentionReference}, {"fast", Attention}};
+  std::vector<Version> versions = {{"reference", AttentionReference},
+                                   {"fast", Attention}};
+  for (const int64_t target : {HWY_AVX2, HWY_AVX3}) {
+    if (hwy::SupportedTargets() & target) {
+      versions.push_back({hwy::TargetName(target), Attention, target});
+    }
+  }
+  return versions;
 }
 
 INSTANTIATE_TEST_SUITE_P(Versions, AttentionTest, testing::ValuesIn(Versions()),
