@@ -128,6 +128,14 @@ float& RandomTensor::at(int64_t token, int head, int channel) {
                  head * view_.head_stride + channel];
 }
 
+int64_t RandomTensor::bytes() const {
+  const int64_t element =
+      view_.codec.encoding == Encoding::kF32 ? sizeof(float) : 2;
+  const int64_t rows = view_.values == nullptr ? 0 : floats_.size() * element;
+  const int64_t centroids = view_.centroids == nullptr ? 0 : 2 * halves_.size();
+  return rows + centroids + codes_.size() + scales_.size() + ids_.size();
+}
+
 void RandomTensor::FillRows(std::mt19937_64& random, Layout layout) {
   const bool strided = layout == Layout::kStrided;
   const int64_t offset = strided ? 3 : 0;

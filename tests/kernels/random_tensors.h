@@ -41,6 +41,8 @@ class RandomTensor {
                Layout layout = Layout::kDense);
 
   const PackedTensor& view() const { return view_; }
+  // Stored bytes, tables excepted.
+  int64_t bytes() const;
   // kF32 only: the element of a token, to overwrite it.
   float& at(int64_t token, int head, int channel);
 

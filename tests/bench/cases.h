@@ -1,0 +1,25 @@
+#ifndef TESTS_BENCH_CASES_H_
+#define TESTS_BENCH_CASES_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kernels/parallel_for.h"
+#include "tests/bench/timing.h"
+
+namespace qvg::bench {
+
+// A case that is built only if it is run.
+struct CaseFactory {
+  std::string name;
+  std::function<Case(kernels::ParallelFor& parallel_for)> make;
+};
+
+// One chunk of TinyWorld (128 queries, 4 heads of 64) against histories of
+// 160 and 304 frames in spans of one chunk, by encoding.
+std::vector<CaseFactory> AttentionCases();
+
+}  // namespace qvg::bench
+
+#endif  // TESTS_BENCH_CASES_H_
