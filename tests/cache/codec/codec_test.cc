@@ -1,0 +1,345 @@
+#include "cache/codec/codec.h"
+
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cache/codec/registry.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "kernels/decode_tile.h"
+#include "kernels/numeric.h"
+#include "kernels/thread_pool.h"
+#include "tests/cache/codec/random_opq_tables.h"
+#include "tests/kernels/aligned_buffer.h"
+#include "tests/kernels/random_tensors.h"
+
+namespace qvg {
+namespace {
+
+using kernels::AlignedBuffer;
+using kernels::KvSegment;
+using kernels::PackedTensor;
+using ::testing::HasSubstr;
+
+// One codec with the sizes and the error that it must have.
+struct Case {
+  std::string spec;
+  int head_dim;
+  // Bytes of a tensor of t tokens and h heads.
+  int64_t (*bytes)(int64_t t, int64_t h);
+  double error;  // relative energy, of normal data
+};
+
+void PrintTo(const Case& c, std::ostream* os) {
+  *os << c.spec << " " << c.head_dim;
+}
+
+const Case kCases[] = {
+    {"bf16", 64, [](int64_t t, int64_t h) { return t * h * 128; }, 1e-5},
+    {"bf16:unpacked=f32", 128, [](int64_t t, int64_t h) { return t * h * 512; },
+     0},
+    {"qvg:centroids=16", 64,
+     [](int64_t t, int64_t h) { return t * h * (16 + 1 + 1) + h * 2048; }, 0.5},
+    {"qvg:bits=4,centroids=7,block=16", 128,
+     [](int64_t t, int64_t h) { return t * h * (64 + 8 + 1) + h * 7 * 256; },
+     0.01},
+    {"qvg:centroids=2,stages=4,block=32", 256,
+     [](int64_t t, int64_t h) { return t * h * (64 + 8 + 4) + h * 8 * 512; },
+     0.5},
+    {"qvg-minmax:centroids=16,stages=2", 64,
+     [](int64_t t, int64_t h) { return t * h * (16 + 2 + 2) + h * 4096; }, 0.2},
+    {"rtn", 64, [](int64_t t, int64_t h) { return t * h * (16 + 4); }, 0.4},
+    {"rtn:bits=4,block=64", 128,
+     [](int64_t t, int64_t h) { return t * h * (64 + 2); }, 0.02},
+    {"opq", 64, [](int64_t t, int64_t h) { return t * h * 17; }, 0.3},
+    {"opq", 128, [](int64_t t, int64_t h) { return t * h * 33; }, 0.3},
+};
+
+constexpr int kLayers = 2;
+constexpr int kHeads = 3;
+constexpr int64_t kTokens = 101;
+
+struct Span {
+  SpanShape shape;
+  std::shared_ptr<AlignedBuffer> memory;
+
+  absl::Span<uint8_t> bytes() const {
+    return {static_cast<uint8_t*>(memory->data()), memory->size()};
+  }
+  std::vector<uint8_t> copy() const { return {bytes().begin(), bytes().end()}; }
+};
+
+class CodecTest : public ::testing::TestWithParam<Case> {
+ protected:
+  CodecTest() {
+    KvLayout layout;
+    layout.heads = kHeads;
+    layout.head_dim = GetParam().head_dim;
+    layout.tokens_per_chunk = static_cast<int>(kTokens);
+    layout.window_chunks = {0, 0};
+    if (GetParam().spec == "opq") {
+      tables_ = RandomOpqTables(kLayers, kHeads, GetParam().head_dim, 9);
+    }
+    const CacheSpec spec = *ResolveCacheSpec(*ParseCacheSpec(GetParam().spec),
+                                             layout, tables_.get());
+    codec_ = *MakeCodec(spec, layout, tables_.get());
+    for (int i = 0; i < 2 * kLayers; ++i) {
+      sources_.emplace_back(
+          kernels::Rows(kernels::Encoding::kF32, GetParam().head_dim), kHeads,
+          kTokens, 20 + i, nullptr, kernels::Layout::kStrided);
+    }
+  }
+
+  std::vector<KvSegment> Layers() const {
+    std::vector<KvSegment> layers;
+    for (int i = 0; i < kLayers; ++i) {
+      layers.push_back({sources_[2 * i].view(), sources_[2 * i + 1].view()});
+    }
+    return layers;
+  }
+
+  SpanShape Shape() const {
+    return {kLayers, kHeads, GetParam().head_dim, kTokens};
+  }
+
+  absl::Status Encode(const Span& span, const std::vector<KvSegment>& layers,
+                      uint64_t seed, int threads) const {
+    kernels::ThreadPool pool(threads);
+    AlignedBuffer workspace(codec_->WorkspaceBytes(span.shape, pool));
+    return codec_->Encode(
+        span.shape, layers, seed, span.bytes(),
+        {static_cast<uint8_t*>(workspace.data()), workspace.size()}, pool);
+  }
+
+  Span NewSpan(const SpanShape& shape) const {
+    return {shape, std::make_shared<AlignedBuffer>(codec_->SpanBytes(shape))};
+  }
+
+  Span Encoded(uint64_t seed = 1, int threads = 1) const {
+    const Span span = NewSpan(Shape());
+    const absl::Status status = Encode(span, Layers(), seed, threads);
+    EXPECT_TRUE(status.ok()) << status;
+    return span;
+  }
+
+  static std::vector<float> Decode(const PackedTensor& tensor, int head) {
+    EXPECT_TRUE(kernels::Check(tensor).ok());
+    std::vector<float> out(tensor.tokens * tensor.codec.head_dim);
+    kernels::DecodeTile(tensor, head, 0, tensor.tokens, out.data());
+    return out;
+  }
+
+  std::unique_ptr<OpqTables> tables_;
+  std::unique_ptr<Codec> codec_;
+  std::vector<kernels::RandomTensor> sources_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, CodecTest, ::testing::ValuesIn(kCases));
+
+TEST_P(CodecTest, BytesAreExact) {
+  EXPECT_EQ(codec_->SpanBytes(Shape()),
+            2 * kLayers * GetParam().bytes(kTokens, kHeads));
+  SpanShape one = {kLayers, 1, GetParam().head_dim, 1};
+  EXPECT_EQ(codec_->SpanBytes(one), 2 * kLayers * GetParam().bytes(1, 1));
+}
+
+TEST_P(CodecTest, EveryTensorComesBack) {
+  const Span span = Encoded();
+  for (int i = 0; i < 2 * kLayers; ++i) {
+    const KvSegment view = codec_->View(span.shape, i / 2, span.bytes());
+    const PackedTensor& tensor = i % 2 == 0 ? view.keys : view.values;
+    ASSERT_EQ(tensor.tokens, kTokens);
+    ASSERT_EQ(tensor.heads, kHeads);
+    double error = 0, energy = 0;
+    for (int head = 0; head < kHeads; ++head) {
+      const std::vector<float> decoded = Decode(tensor, head);
+      for (size_t j = 0; j < decoded.size(); ++j) {
+        const int dim = GetParam().head_dim;
+        const double value = sources_[i].at(static_cast<int64_t>(j) / dim, head,
+                                            static_cast<int>(j) % dim);
+        error += std::pow(decoded[j] - value, 2);
+        energy += std::pow(value, 2);
+      }
+    }
+    EXPECT_LE(error / energy, GetParam().error) << "tensor " << i;
+  }
+}
+
+TEST_P(CodecTest, BitsDoNotDependOnThreads) {
+  EXPECT_EQ(Encoded(5, 1).copy(), Encoded(5, 3).copy());
+}
+
+// Only what draws its centroids depends on the seed.
+TEST_P(CodecTest, TheSeedDrivesEveryChoice) {
+  const bool draws = GetParam().spec.find("qvg") == 0;
+  EXPECT_EQ(Encoded(5).copy() == Encoded(6).copy(), !draws);
+}
+
+TEST_P(CodecTest, RefusesNanAndInfinityByName) {
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    kernels::RandomTensor source(
+        kernels::Rows(kernels::Encoding::kF32, GetParam().head_dim), kHeads,
+        kTokens, 3);
+    source.at(kTokens - 1, 1, 7) = bad;
+    std::vector<KvSegment> layers = Layers();
+    layers[1].values = source.view();
+    const absl::Status status = Encode(NewSpan(Shape()), layers, 1, 2);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr("layers[1].values: NaN or infinity"));
+  }
+}
+
+TEST_P(CodecTest, ExtremeNumbersDecodeToNumbers) {
+  for (const float extreme : {3e38f, 1e30f, 1e-40f, 0.0f, 1e4f}) {
+    for (int d = 0; d < GetParam().head_dim; ++d) {
+      sources_[0].at(5, 0, d) = d % 2 == 0 ? extreme : -extreme;
+      sources_[0].at(6, 0, d) = extreme;
+    }
+    const Span span = Encoded();
+    const KvSegment view = codec_->View(span.shape, 0, span.bytes());
+    for (const float value : Decode(view.keys, 0)) {
+      ASSERT_TRUE(std::isfinite(value)) << extreme;
+    }
+  }
+}
+
+TEST_P(CodecTest, OneTokenIsASpan) {
+  const SpanShape shape = {kLayers, kHeads, GetParam().head_dim, 1};
+  std::vector<KvSegment> layers = Layers();
+  for (KvSegment& layer : layers) layer.keys.tokens = layer.values.tokens = 1;
+  const Span span = NewSpan(shape);
+  const absl::Status status = Encode(span, layers, 1, 1);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Decode(codec_->View(shape, 1, span.bytes()).values, 2).size(),
+            GetParam().head_dim);
+}
+
+TEST_P(CodecTest, RefusesOtherShapes) {
+  const Span span = NewSpan(Shape());
+  std::vector<KvSegment> layers = Layers();
+  layers.pop_back();
+  EXPECT_THAT(std::string(Encode(span, layers, 1, 1).message()),
+              HasSubstr("layers: 1"));
+  layers = Layers();
+  layers[1].keys.tokens = kTokens - 1;
+  EXPECT_THAT(std::string(Encode(span, layers, 1, 1).message()),
+              HasSubstr("layers[1].keys: 100 tokens"));
+  layers = Layers();
+  layers[0].values.values = nullptr;
+  EXPECT_THAT(std::string(Encode(span, layers, 1, 1).message()),
+              HasSubstr("layers[0].values: values: null"));
+  layers = Layers();
+  layers[0].values = codec_->View(Shape(), 0, Encoded().bytes()).values;
+  if (layers[0].values.values == nullptr) {
+    EXPECT_THAT(std::string(Encode(span, layers, 1, 1).message()),
+                HasSubstr("must be unpacked"));
+  }
+}
+
+TEST_P(CodecTest, RefusesTooLittleMemory) {
+  Span span = NewSpan(Shape());
+  kernels::SerialFor serial;
+  const size_t needed = codec_->WorkspaceBytes(Shape(), serial);
+  AlignedBuffer workspace(needed);
+  const auto message = [&](absl::Span<uint8_t> out, size_t scratch) {
+    return std::string(
+        codec_
+            ->Encode(Shape(), Layers(), 1, out,
+                     {static_cast<uint8_t*>(workspace.data()), scratch}, serial)
+            .message());
+  };
+  EXPECT_EQ(message(span.bytes(), needed), "");
+  EXPECT_THAT(message(span.bytes().subspan(1), needed), HasSubstr("out"));
+  if (needed > 0) {
+    EXPECT_THAT(message(span.bytes(), needed - 1), HasSubstr("workspace"));
+  }
+}
+
+// Encode writes every byte: nothing of what was there before is left.
+TEST_P(CodecTest, SpansDoNotDependOnWhatMemoryHeld) {
+  const Span span = NewSpan(Shape());
+  std::fill(span.bytes().begin(), span.bytes().end(), uint8_t{0x5a});
+  ASSERT_TRUE(Encode(span, Layers(), 1, 1).ok());
+  EXPECT_EQ(span.copy(), Encoded().copy());
+}
+
+std::unique_ptr<Codec> Make(absl::string_view text) {
+  KvLayout layout;
+  layout.heads = 1;
+  layout.head_dim = 64;
+  layout.tokens_per_chunk = 256;
+  layout.window_chunks = {0};
+  const CacheSpec spec =
+      *ResolveCacheSpec(*ParseCacheSpec(text), layout, nullptr);
+  return *MakeCodec(spec, layout, nullptr);
+}
+
+// One layer of 256 tokens through `spec`; the view lives as long as `memory`.
+KvSegment Through(absl::string_view spec, const PackedTensor& source,
+                  std::shared_ptr<AlignedBuffer>* memory) {
+  const std::unique_ptr<Codec> codec = Make(spec);
+  const SpanShape shape = {1, 1, 64, 256};
+  kernels::SerialFor serial;
+  AlignedBuffer workspace(codec->WorkspaceBytes(shape, serial));
+  *memory = std::make_shared<AlignedBuffer>(codec->SpanBytes(shape));
+  const KvSegment layer = {source, source};
+  const absl::Status status = codec->Encode(
+      shape, {&layer, 1}, 7,
+      {static_cast<uint8_t*>((*memory)->data()), (*memory)->size()},
+      {static_cast<uint8_t*>(workspace.data()), workspace.size()}, serial);
+  EXPECT_TRUE(status.ok()) << status;
+  return codec->View(
+      shape, 0, {static_cast<uint8_t*>((*memory)->data()), (*memory)->size()});
+}
+
+TEST(Qvg, BothWidthsShareCentroidsAndIds) {
+  kernels::RandomTensor source(kernels::Rows(kernels::Encoding::kF32, 64), 1,
+                               256, 4);
+  std::shared_ptr<AlignedBuffer> memory2, memory4;
+  const KvSegment two =
+      Through("qvg:bits=2,centroids=8", source.view(), &memory2);
+  const KvSegment four =
+      Through("qvg:bits=4,centroids=8", source.view(), &memory4);
+  EXPECT_TRUE(std::equal(two.keys.centroids, two.keys.centroids + 8 * 64,
+                         four.keys.centroids));
+  EXPECT_TRUE(std::equal(two.keys.ids, two.keys.ids + 256, four.keys.ids));
+}
+
+TEST(Qvg, KeysAndValuesAndStagesDrawApart) {
+  kernels::RandomTensor source(kernels::Rows(kernels::Encoding::kF32, 64), 1,
+                               256, 4);
+  std::shared_ptr<AlignedBuffer> memory;
+  const KvSegment view =
+      Through("qvg:centroids=8,stages=2", source.view(), &memory);
+  EXPECT_FALSE(std::equal(view.keys.centroids, view.keys.centroids + 8 * 64,
+                          view.values.centroids));
+  EXPECT_FALSE(
+      std::equal(view.keys.ids, view.keys.ids + 256, view.keys.ids + 256));
+}
+
+TEST(Qvg, MoreStagesErrLess) {
+  kernels::RandomTensor source(kernels::Rows(kernels::Encoding::kF32, 64), 1,
+                               256, 4);
+  double previous = 1e30;
+  for (const char* spec :
+       {"qvg:centroids=64,stages=1", "qvg:centroids=64,stages=2",
+        "qvg:centroids=64,stages=4"}) {
+    std::shared_ptr<AlignedBuffer> memory;
+    const KvSegment view = Through(spec, source.view(), &memory);
+    std::vector<float> decoded(256 * 64);
+    kernels::DecodeTile(view.keys, 0, 0, 256, decoded.data());
+    double error = 0;
+    for (int i = 0; i < 256 * 64; ++i) {
+      error += std::pow(decoded[i] - source.at(i / 64, 0, i % 64), 2);
+    }
+    EXPECT_LT(error, previous * 0.9);
+    previous = error;
+  }
+}
+
+}  // namespace
+}  // namespace qvg
