@@ -20,6 +20,10 @@ struct CaseFactory {
 // 160 and 304 frames in spans of one chunk, by encoding.
 std::vector<CaseFactory> AttentionCases();
 
+// What packs and unpacks TinyWorld's keys or values of one layer (4 heads of
+// 64), each against its plain version.
+std::vector<CaseFactory> CodecCases();
+
 }  // namespace qvg::bench
 
 #endif  // TESTS_BENCH_CASES_H_

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <regex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -65,16 +66,23 @@ void Print(const Row& row) {
                                row.baseline_name);
   }
   std::cout << absl::StrFormat(
-                   "%-36s %9.3f ms  iqr %7.3f %7.1f GFLOP/s %9.2f MB  %s\n",
+                   "%-36s %9.3f ms  iqr %7.3f %7.1f GFLOP/s %6.2f GB/s  %s\n",
                    row.name, row.median_ms, row.iqr_ms,
-                   row.flop / row.median_ms / 1e6, row.bytes / 1e6, compared)
+                   row.flop / row.median_ms / 1e6,
+                   row.bytes / row.median_ms / 1e6, compared)
             << std::flush;
+}
+
+std::vector<CaseFactory> AllCases() {
+  std::vector<CaseFactory> cases = AttentionCases();
+  for (CaseFactory& factory : CodecCases()) cases.push_back(std::move(factory));
+  return cases;
 }
 
 std::vector<Row> RunCases(const std::regex& filter) {
   kernels::ThreadPool pool(absl::GetFlag(FLAGS_threads));
   std::vector<Row> rows;
-  for (const CaseFactory& factory : AttentionCases()) {
+  for (const CaseFactory& factory : AllCases()) {
     if (!std::regex_search(factory.name, filter)) continue;
     for (const Row& row :
          Measure(factory.make(pool), absl::GetFlag(FLAGS_repetitions))) {

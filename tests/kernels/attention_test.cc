@@ -97,7 +97,8 @@ TEST_P(AttentionTest, EveryResidualForm) {
   for (const CodecDescriptor& codec :
        {Residual(64, 2, 64, 1, 256), Residual(64, 4, 64, 1, 256),
         Residual(64, 2, 16, 4, 16), Residual(64, 4, 32, 2, 1),
-        Residual(64, 2, 16, 0, 0), Residual(64, 4, 64, 0, 0)}) {
+        Residual(64, 2, 16, 0, 0), Residual(64, 4, 64, 0, 0),
+        Asymmetric(Residual(64, 2, 16, 1, 16))}) {
     SCOPED_TRACE(testing::Message() << codec.bits << " bits, block "
                                     << codec.block << ", " << codec.stages);
     Problem problem(2, 64, 9);

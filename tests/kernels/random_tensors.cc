@@ -133,7 +133,8 @@ int64_t RandomTensor::bytes() const {
       view_.codec.encoding == Encoding::kF32 ? sizeof(float) : 2;
   const int64_t rows = view_.values == nullptr ? 0 : floats_.size() * element;
   const int64_t centroids = view_.centroids == nullptr ? 0 : 2 * halves_.size();
-  return rows + centroids + codes_.size() + scales_.size() + ids_.size();
+  return rows + centroids + codes_.size() + scales_.size() + zeros_.size() +
+         ids_.size();
 }
 
 void RandomTensor::FillRows(std::mt19937_64& random, Layout layout) {
