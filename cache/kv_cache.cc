@@ -99,8 +99,8 @@ absl::Status KvCache::CheckChunk(absl::Span<const KvSegment> layers,
   }
   std::vector<uint8_t> finite(2 * layers.size());
   for (size_t i = 0; i < finite.size(); ++i) {
-    const absl::Status status = CheckShape(TensorOf(layers[i / 2], i % 2),
-                                           layout_, TensorName(i / 2, i % 2));
+    absl::Status status = CheckShape(TensorOf(layers[i / 2], i % 2), layout_,
+                                     TensorName(i / 2, i % 2));
     if (!status.ok()) return status;
   }
   parallel_for(finite.size(), [&](int64_t i, int) {
@@ -184,7 +184,7 @@ absl::StatusOr<KvSpan> KvCache::SinkSpan(absl::Span<const KvSegment> layers,
   if (!span.ok()) return span;
   const UnpackedBlock block = {span->shape, spec_.unpacked};
   uint8_t* data = span->buffer.bytes().data();
-  parallel_for(2 * span->shape.layers, [&](int64_t i, int) {
+  parallel_for(2 * int64_t{span->shape.layers}, [&](int64_t i, int) {
     const int index = static_cast<int>(i / 2);
     block.Store(TensorOf(layers[groups_.global.layers[index]], i % 2), index,
                 static_cast<int>(i % 2), 0, data);
@@ -206,7 +206,7 @@ absl::StatusOr<KvSpan> KvCache::PackedSpan(absl::Span<const KvSegment> layers,
   if (!span.ok()) return span;
   const std::vector<KvSegment> source = SpanSource(layers, parallel_for);
   const size_t scratch = codec_->WorkspaceBytes(span->shape, parallel_for);
-  const absl::Status status = codec_->Encode(
+  absl::Status status = codec_->Encode(
       span->shape, source, name.Derive("kmeans", 0), span->buffer.bytes(),
       workspace.Get(scratch), parallel_for);
   if (!status.ok()) return status;

@@ -218,7 +218,7 @@ absl::Status CheckEntry(const SafetensorsEntry& entry, int64_t data_bytes) {
 absl::Status CheckLayout(const SafetensorsHeader& header, int64_t data_bytes) {
   int64_t next = 0;
   for (const SafetensorsEntry& entry : header.entries) {
-    const absl::Status status = CheckEntry(entry, data_bytes);
+    absl::Status status = CheckEntry(entry, data_bytes);
     if (!status.ok()) return status;
     if (entry.begin != next) {
       return EntryError(entry, absl::StrCat("data_offsets: begins at ",
@@ -251,7 +251,7 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::string_view json,
               return std::tie(a.begin, a.end, a.name) <
                      std::tie(b.begin, b.end, b.name);
             });
-  const absl::Status status = CheckLayout(reader.header, data_bytes);
+  absl::Status status = CheckLayout(reader.header, data_bytes);
   if (!status.ok()) return status;
   return std::move(reader.header);
 }

@@ -164,7 +164,7 @@ absl::Status WriteSafetensors(
     const std::map<std::string, std::string>& metadata) {
   const std::vector<const StoredTensor*> order = InDataOrder(tensors);
   const std::string header = HeaderText(order, metadata);
-  const absl::Status status = CheckHeader(header, order, metadata);
+  absl::Status status = CheckHeader(header, order, metadata);
   if (!status.ok()) return status;
 
   PartialFile file(path);
