@@ -54,6 +54,8 @@ class PoolBuffer {
 class Reservation {
  public:
   Reservation() = default;  // of 0 bytes
+  Reservation(Reservation&&) noexcept = default;
+  Reservation& operator=(Reservation&&) noexcept = default;
 
   // A buffer of `bytes` >= 0 (0: an empty one). RESOURCE_EXHAUSTED when the
   // reservation would be exceeded, with the figures.

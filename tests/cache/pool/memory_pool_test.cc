@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -59,6 +61,10 @@ TEST(MemoryPoolTest, ReservationsNeverPassTheBudget) {
   a = Reservation();
   EXPECT_TRUE(pool->Reserve(6 * kPage).ok());
 }
+
+// A copy would be a second owner of the claim.
+static_assert(!std::is_copy_constructible_v<Reservation>);
+static_assert(!std::is_copy_constructible_v<PoolBuffer>);
 
 TEST(MemoryPoolTest, NegativeSizesAreRefused) {
   const auto pool = MakePool(kPage);
