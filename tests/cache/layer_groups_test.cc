@@ -1,5 +1,8 @@
 #include "cache/layer_groups.h"
 
+#include <utility>
+#include <vector>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

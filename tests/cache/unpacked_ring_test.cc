@@ -1,5 +1,6 @@
 #include "cache/unpacked_ring.h"
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 

@@ -1,9 +1,11 @@
 #include "cache/pool/page_runs.h"
 
 #include <cmath>
+#include <cstdint>
 #include <iterator>
 #include <map>
 #include <random>
+#include <vector>
 
 #include "gtest/gtest.h"
 

@@ -1,8 +1,10 @@
 #include "cache/pool/shared_pages.h"
 
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
