@@ -99,7 +99,7 @@ double CodingError(const OpqTensor& tensor, const std::vector<float>& rows) {
 }
 
 TEST(OpqFit, CodesWhatItHasNotSeen) {
-  const OpqTensor tensor = MustFit(Samples(6000, 1), {});
+  const OpqTensor tensor = MustFit(Samples(2500, 1), {});
   const double error = CodingError(tensor, Samples(500, 1000));
   // 2 bits of a Gaussian source of such a spectrum; white noise would have .1.
   EXPECT_LT(error, 0.05);
@@ -107,7 +107,7 @@ TEST(OpqFit, CodesWhatItHasNotSeen) {
 }
 
 TEST(OpqFit, RoundsHelp) {
-  const std::vector<float> samples = Samples(3000, 1);
+  const std::vector<float> samples = Samples(1500, 1);
   OpqFitOptions one;
   one.rounds = 1;
   EXPECT_LT(CodingError(MustFit(samples, {}), samples),
@@ -129,7 +129,9 @@ TEST(OpqFit, BitsDoNotDependOnThreads) {
 
 TEST(OpqFit, MeanAndRotationAreThoseOfTheSamples) {
   const std::vector<float> samples = Samples(2000, 1);
-  const OpqTensor tensor = MustFit(samples, {});
+  OpqFitOptions options;
+  options.rounds = 1;
+  const OpqTensor tensor = MustFit(samples, options);
   double sum = 0;
   for (int i = 0; i < 2000; ++i) sum += samples[(i * kHeads + 1) * kDim + 5];
   EXPECT_NEAR(tensor.mean[kDim + 5], sum / 2000, 1e-4);
