@@ -1,6 +1,5 @@
 #include "server/generator/codebooks.h"
 
-#include <cstring>
 #include <deque>
 #include <utility>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "kernels/numeric.h"
+#include "server/generator/stored_floats.h"
 
 namespace qvg {
 namespace {
@@ -27,22 +27,6 @@ std::vector<int> PackedLayers(const KvLayout& layout) {
 
 std::string TensorName(int layer, int tensor, absl::string_view table) {
   return absl::StrCat(kPrefix, layer, tensor == 0 ? ".k." : ".v.", table);
-}
-
-std::vector<float> ToFloats(const StoredTensor& tensor) {
-  const size_t size = static_cast<size_t>(ElementBytes(tensor.dtype));
-  std::vector<float> values(tensor.bytes.size() / size);
-  for (size_t i = 0; i < values.size(); ++i) {
-    const uint8_t* element = tensor.bytes.data() + i * size;
-    if (tensor.dtype == Dtype::kF32) {
-      std::memcpy(&values[i], element, size);
-      continue;
-    }
-    uint16_t bits = 0;
-    std::memcpy(&bits, element, size);
-    values[i] = kernels::BFloat16ToFloat(bits);
-  }
-  return values;
 }
 
 class Reader {
@@ -76,18 +60,18 @@ class Reader {
     if (tensor == nullptr) {
       return absl::DataLossError(absl::StrCat("codebooks: no tensor ", name));
     }
-    if (tensor->dtype != Dtype::kBf16 && tensor->dtype != Dtype::kF32) {
-      return absl::DataLossError(absl::StrCat("codebooks: ", name, " is ",
-                                              ToString(tensor->dtype),
-                                              "; must be BF16 or F32"));
-    }
     if (tensor->shape != shape) {
       return absl::DataLossError(
           absl::StrCat("codebooks: ", name, " has shape [",
                        absl::StrJoin(tensor->shape, ","),
                        "]; the model needs [", absl::StrJoin(shape, ","), "]"));
     }
-    *out = ToFloats(*tensor);
+    absl::StatusOr<std::vector<float>> values = ToFloats(*tensor);
+    if (!values.ok()) {
+      return absl::DataLossError(
+          absl::StrCat("codebooks: ", values.status().message()));
+    }
+    *out = *std::move(values);
     return absl::OkStatus();
   }
 
