@@ -12,8 +12,9 @@
 #include "server/generator/fit_codebooks.h"
 
 ABSL_FLAG(std::string, dump, "",
-          "Safetensors file with keys and values: kv.L.k and kv.L.v, "
-          "[vectors,heads,head_dim], of every layer L that is packed");
+          "Safetensors file with keys and values: layers.L.keys and "
+          "layers.L.values, [vectors,heads,head_dim], of every layer L that "
+          "is packed");
 ABSL_FLAG(std::string, out, "", "Where the codebooks are written");
 ABSL_FLAG(int, rounds, qvg::OpqFitOptions().rounds, "Rounds of k-means");
 ABSL_FLAG(uint64_t, seed, qvg::OpqFitOptions().seed,

@@ -28,16 +28,17 @@ absl::Status AddTensor(const StoredTensor& tensor,
                      absl::SimpleAtoi(parts[1], &layer) && layer >= 0 &&
                      layer < kMaxLayers && (parts[2] == "k" || parts[2] == "v");
   if (!named) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "dump: tensor ", tensor.name,
-        "; must be kv.L.k or kv.L.v, L from 0 to ", kMaxLayers - 1));
+    return absl::InvalidArgumentError(
+        absl::StrCat("dump: tensor ", tensor.name,
+                     "; must be layers.L.keys or layers.L.values, L from 0 to ",
+                     kMaxLayers - 1));
   }
   if (tensor.shape.size() != 3) {
     return absl::InvalidArgumentError(
         absl::StrCat("dump: ", tensor.name, " has ", tensor.shape.size(),
                      " dimensions; must be [vectors,heads,head_dim]"));
   }
-  (*layers)[layer].tensors[parts[2] == "k" ? 0 : 1] = &tensor;
+  (*layers)[layer].tensors[parts[2] == "keys" ? 0 : 1] = &tensor;
   return absl::OkStatus();
 }
 

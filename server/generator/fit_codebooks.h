@@ -22,9 +22,9 @@ struct FittedCodebooks {
 };
 
 // Fits the codebooks of a model to a dump of its keys and values: tensors
-// "kv.L.k" and "kv.L.v" of the shape [vectors,heads,head_dim], BF16 or FP32,
-// for every layer L that is packed. `progress` hears of each tensor before it
-// is fitted. INVALID_ARGUMENT names what does not fit.
+// "layers.L.keys" and "layers.L.values" of the shape [vectors,heads,head_dim],
+// BF16 or FP32, for every layer L that is packed. `progress` hears of each
+// tensor before it is fitted. INVALID_ARGUMENT names what does not fit.
 absl::StatusOr<FittedCodebooks> FitCodebooks(
     const Safetensors& dump, const OpqFitOptions& options,
     kernels::ParallelFor& parallel_for,

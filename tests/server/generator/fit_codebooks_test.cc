@@ -21,7 +21,8 @@ using ::testing::HasSubstr;
 class Dump {
  public:
   Dump() {
-    for (const char* name : {"kv.1.k", "kv.1.v", "kv.3.k", "kv.3.v"}) {
+    for (const char* name : {"layers.1.keys", "layers.1.values",
+                             "layers.3.keys", "layers.3.values"}) {
       Add(name, {300, 2, 64});
     }
   }
@@ -79,7 +80,8 @@ TEST(FitCodebooks, FitsEveryTensorOfTheDump) {
   std::vector<std::string> told;
   const absl::StatusOr<FittedCodebooks> fitted = Fit(dump.contents(), &told);
   ASSERT_TRUE(fitted.ok()) << fitted.status();
-  EXPECT_THAT(told, ElementsAre("kv.1.k", "kv.1.v", "kv.3.k", "kv.3.v"));
+  EXPECT_THAT(told, ElementsAre("layers.1.keys", "layers.1.values",
+                                "layers.3.keys", "layers.3.values"));
   EXPECT_EQ(fitted->layout.heads, 2);
   EXPECT_EQ(fitted->layout.head_dim, 64);
   EXPECT_THAT(fitted->layout.window_chunks, ElementsAre(1, 0, 1, 0));
@@ -100,7 +102,7 @@ TEST(FitCodebooks, ReadsBFloat16) {
     value = kernels::RoundToBFloat16(value);
   }
   const auto rounded = Fit(dump.contents());
-  StoredTensor& tensor = dump.Find("kv.1.k");
+  StoredTensor& tensor = dump.Find("layers.1.keys");
   tensor.dtype = Dtype::kBf16;
   tensor.bytes = absl::MakeConstSpan(
       reinterpret_cast<const uint8_t*>(halves.data()), halves.size() * 2);
@@ -116,28 +118,31 @@ TEST(FitCodebooks, RefusesWhatDoesNotFit) {
   Dump foreign;
   foreign.Add("blocks.0.weight", {4, 4, 4});
   EXPECT_THAT(Error(foreign.contents()), HasSubstr("blocks.0.weight"));
-  for (const char* name : {"kv.-1.k", "kv.1.q", "kv.1000.k", "kv..k"}) {
+  for (const char* name : {"layers.-1.keys", "layers.1.queries",
+                           "layers.1000.keys", "layers..keys"}) {
     Dump misnamed;
     misnamed.Add(name, {300, 2, 64});
     EXPECT_THAT(Error(misnamed.contents()), HasSubstr(name));
   }
   Dump flat;
-  flat.Add("kv.5.k", {300, 128});
-  EXPECT_THAT(Error(flat.contents()), HasSubstr("kv.5.k has 2 dimensions"));
+  flat.Add("layers.5.keys", {300, 128});
+  EXPECT_THAT(Error(flat.contents()),
+              HasSubstr("layers.5.keys has 2 dimensions"));
   Dump half;
-  half.Remove("kv.3.v");
+  half.Remove("layers.3.values");
   EXPECT_THAT(Error(half.contents()), HasSubstr("layer 3 has no values"));
   Dump wide;
-  wide.Remove("kv.3.v");
-  wide.Add("kv.3.v", {300, 1, 128});
-  EXPECT_THAT(Error(wide.contents()), HasSubstr("kv.3.v has 1 heads of 128"));
+  wide.Remove("layers.3.values");
+  wide.Add("layers.3.values", {300, 1, 128});
+  EXPECT_THAT(Error(wide.contents()),
+              HasSubstr("layers.3.values has 1 heads of 128"));
   Dump few;
-  few.Remove("kv.3.k");
-  few.Add("kv.3.k", {255, 2, 64});
-  EXPECT_THAT(Error(few.contents()), HasSubstr("kv.3.k: samples: 255"));
+  few.Remove("layers.3.keys");
+  few.Add("layers.3.keys", {255, 2, 64});
+  EXPECT_THAT(Error(few.contents()), HasSubstr("layers.3.keys: samples: 255"));
   Dump integers;
-  integers.Find("kv.1.v").dtype = Dtype::kI32;
-  EXPECT_THAT(Error(integers.contents()), HasSubstr("kv.1.v is I32"));
+  integers.Find("layers.1.values").dtype = Dtype::kI32;
+  EXPECT_THAT(Error(integers.contents()), HasSubstr("layers.1.values is I32"));
 }
 
 }  // namespace
