@@ -3,6 +3,7 @@
 extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/imgutils.h>
 #include <libswscale/swscale.h>
 }
 
@@ -67,10 +68,18 @@ absl::StatusOr<Picture> ToPicture(const AVFrame& frame) {
   sws_setColorspaceDetails(scaler.get(), matrix,
                            frame.color_range == AVCOL_RANGE_JPEG, matrix, 1, 0,
                            1 << 16, 1 << 16);
-  uint8_t* planes[] = {picture.rgb.data()};
-  const int strides[] = {3 * frame.width};
-  sws_scale(scaler.get(), frame.data, frame.linesize, 0, frame.height, planes,
-            strides);
+  // The scaler writes whole vectors, also behind the last pixel.
+  Ptr<AVFrame> padded(av_frame_alloc());
+  padded->format = AV_PIX_FMT_RGB24;
+  padded->width = frame.width;
+  padded->height = frame.height;
+  absl::Status status =
+      Check("decoding media", av_frame_get_buffer(padded.get(), 0));
+  if (!status.ok()) return status;
+  sws_scale(scaler.get(), frame.data, frame.linesize, 0, frame.height,
+            padded->data, padded->linesize);
+  av_image_copy_plane(picture.rgb.data(), 3 * frame.width, padded->data[0],
+                      padded->linesize[0], 3 * frame.width, frame.height);
   return picture;
 }
 

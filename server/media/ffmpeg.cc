@@ -27,30 +27,44 @@ absl::Status FfmpegStatus(absl::string_view what, int code) {
   return absl::InternalError(absl::StrCat(what, ": ", text));
 }
 
+namespace {
+
+absl::StatusOr<FfmpegPtr<AVFrame>> NewPicture(int width, int height,
+                                              AVPixelFormat format) {
+  FfmpegPtr<AVFrame> frame(av_frame_alloc());
+  if (frame == nullptr) return absl::ResourceExhaustedError("no memory");
+  frame->format = format;
+  frame->width = width;
+  frame->height = height;
+  absl::Status status =
+      FfmpegStatus("allocating a picture", av_frame_get_buffer(frame.get(), 0));
+  if (!status.ok()) return status;
+  return frame;
+}
+
+}  // namespace
+
 absl::StatusOr<YuvConverter> YuvConverter::Create(int width, int height,
                                                   const YuvKind& kind) {
   YuvConverter converter;
-  converter.width_ = width;
   converter.scaler_.reset(sws_getContext(
       width, height, AV_PIX_FMT_RGB24, width, height, kind.pixel_format,
       SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP,
       nullptr, nullptr, nullptr));
-  converter.frame_.reset(av_frame_alloc());
-  if (converter.scaler_ == nullptr || converter.frame_ == nullptr) {
+  if (converter.scaler_ == nullptr) {
     return absl::ResourceExhaustedError("no memory for a picture converter");
   }
+  auto padded = NewPicture(width, height, AV_PIX_FMT_RGB24);
+  if (!padded.ok()) return padded.status();
+  converter.padded_ = *std::move(padded);
+  auto frame = NewPicture(width, height, kind.pixel_format);
+  if (!frame.ok()) return frame.status();
+  converter.frame_ = *std::move(frame);
+  converter.frame_->colorspace = kind.matrix;
+  converter.frame_->color_range = kind.range;
   const int* matrix = sws_getCoefficients(kind.matrix);
   sws_setColorspaceDetails(converter.scaler_.get(), matrix, 1, matrix,
                            kind.range == AVCOL_RANGE_JPEG, 0, 1 << 16, 1 << 16);
-  AVFrame* frame = converter.frame_.get();
-  frame->format = kind.pixel_format;
-  frame->width = width;
-  frame->height = height;
-  frame->colorspace = kind.matrix;
-  frame->color_range = kind.range;
-  if (int code = av_frame_get_buffer(frame, 0); code < 0) {
-    return FfmpegStatus("allocating a picture", code);
-  }
   return converter;
 }
 
@@ -59,10 +73,11 @@ absl::StatusOr<AVFrame*> YuvConverter::Convert(const uint8_t* rgb) {
   if (int code = av_frame_make_writable(frame); code < 0) {
     return FfmpegStatus("allocating a picture", code);
   }
-  const uint8_t* planes[] = {rgb};
-  const int strides[] = {3 * width_};
-  const int rows = sws_scale(scaler_.get(), planes, strides, 0, frame->height,
-                             frame->data, frame->linesize);
+  const int row_bytes = 3 * frame->width;
+  av_image_copy_plane(padded_->data[0], padded_->linesize[0], rgb, row_bytes,
+                      row_bytes, frame->height);
+  const int rows = sws_scale(scaler_.get(), padded_->data, padded_->linesize, 0,
+                             frame->height, frame->data, frame->linesize);
   if (rows < 0) return FfmpegStatus("converting a picture", rows);
   return frame;
 }

@@ -4,6 +4,7 @@
 extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/imgutils.h>
 #include <libswscale/swscale.h>
 }
 
@@ -55,8 +56,9 @@ class YuvConverter {
 
  private:
   YuvConverter() = default;
-  int width_ = 0;
   FfmpegPtr<SwsContext> scaler_;
+  // The converter reads whole vectors, also behind the last pixel.
+  FfmpegPtr<AVFrame> padded_;
   FfmpegPtr<AVFrame> frame_;
 };
 

@@ -1,4 +1,8 @@
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstring>
 #include <thread>
 
 #include "gmock/gmock.h"
@@ -134,6 +138,29 @@ TEST(H264Encoder, TakesChunksOfAnyLength) {
   const auto decoded = DecodeMedia(file);
   ASSERT_EQ(decoded.size(), 310);
   EXPECT_NEAR(decoded.back().seconds, 309 / 16.0, 1e-4);
+}
+
+// FFmpeg's vector code reads beyond the pixels it needs: behind these lies a
+// page that must not be read.
+TEST(H264Encoder, ReadsNothingBehindTheFrames) {
+  const std::vector<uint8_t> chunk = Chunk(0);
+  const size_t page = sysconf(_SC_PAGESIZE);
+  const size_t pages = (chunk.size() + page - 1) / page * page;
+  void* memory = mmap(nullptr, pages + page, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  uint8_t* end = static_cast<uint8_t*>(memory) + pages;
+  ASSERT_EQ(mprotect(end, page, PROT_NONE), 0);
+  std::memcpy(end - chunk.size(), chunk.data(), chunk.size());
+  for (MediaFormat format : {MediaFormat::kH264Fmp4, MediaFormat::kJpeg}) {
+    auto encoder = NewMediaEncoder(Spec(format));
+    ASSERT_TRUE(encoder.ok()) << encoder.status();
+    EXPECT_TRUE(
+        (*encoder)
+            ->Encode(absl::MakeConstSpan(end - chunk.size(), chunk.size()))
+            .ok());
+  }
+  munmap(memory, pages + page);
 }
 
 TEST(H264Encoder, GivesTheSameBytesBesideOthers) {
