@@ -24,9 +24,10 @@ absl::Status AddTensor(const StoredTensor& tensor,
                        std::map<int, Dumped>* layers) {
   const std::vector<absl::string_view> parts = absl::StrSplit(tensor.name, '.');
   int layer = -1;
-  const bool named = parts.size() == 3 && parts[0] == "kv" &&
+  const bool named = parts.size() == 3 && parts[0] == "layers" &&
                      absl::SimpleAtoi(parts[1], &layer) && layer >= 0 &&
-                     layer < kMaxLayers && (parts[2] == "k" || parts[2] == "v");
+                     layer < kMaxLayers &&
+                     (parts[2] == "keys" || parts[2] == "values");
   if (!named) {
     return absl::InvalidArgumentError(
         absl::StrCat("dump: tensor ", tensor.name,
