@@ -53,7 +53,21 @@ absl::Status Check(absl::string_view what, int code) {
   return absl::DataLossError(absl::StrCat(what, ": ", text));
 }
 
+// With pixels, and what FFmpeg's vectors may touch behind them.
+absl::StatusOr<Ptr<AVFrame>> NewRgbFrame(int width, int height) {
+  Ptr<AVFrame> frame(av_frame_alloc());
+  frame->format = AV_PIX_FMT_RGB24;
+  frame->width = width;
+  frame->height = height;
+  absl::Status status =
+      Check("allocating a picture", av_frame_get_buffer(frame.get(), 0));
+  if (!status.ok()) return status;
+  return frame;
+}
+
 absl::StatusOr<Picture> ToPicture(const AVFrame& frame) {
+  auto padded = NewRgbFrame(frame.width, frame.height);
+  if (!padded.ok()) return padded.status();
   Picture picture{frame.width, frame.height, {}};
   picture.rgb.resize(size_t{3} * frame.width * frame.height);
   Ptr<SwsContext> scaler(sws_getContext(
@@ -68,18 +82,10 @@ absl::StatusOr<Picture> ToPicture(const AVFrame& frame) {
   sws_setColorspaceDetails(scaler.get(), matrix,
                            frame.color_range == AVCOL_RANGE_JPEG, matrix, 1, 0,
                            1 << 16, 1 << 16);
-  // The scaler writes whole vectors, also behind the last pixel.
-  Ptr<AVFrame> padded(av_frame_alloc());
-  padded->format = AV_PIX_FMT_RGB24;
-  padded->width = frame.width;
-  padded->height = frame.height;
-  absl::Status status =
-      Check("decoding media", av_frame_get_buffer(padded.get(), 0));
-  if (!status.ok()) return status;
   sws_scale(scaler.get(), frame.data, frame.linesize, 0, frame.height,
-            padded->data, padded->linesize);
-  av_image_copy_plane(picture.rgb.data(), 3 * frame.width, padded->data[0],
-                      padded->linesize[0], 3 * frame.width, frame.height);
+            (*padded)->data, (*padded)->linesize);
+  av_image_copy_plane(picture.rgb.data(), 3 * frame.width, (*padded)->data[0],
+                      (*padded)->linesize[0], 3 * frame.width, frame.height);
   return picture;
 }
 
@@ -148,21 +154,23 @@ absl::StatusOr<std::string> EncodePng(const Picture& picture) {
   if (codec == nullptr) {
     return absl::UnimplementedError("this FFmpeg has no PNG encoder");
   }
+  auto frame = NewRgbFrame(picture.width, picture.height);
+  if (!frame.ok()) return frame.status();
+  av_image_copy_plane((*frame)->data[0], (*frame)->linesize[0],
+                      picture.rgb.data(), 3 * picture.width, 3 * picture.width,
+                      picture.height);
   Ptr<AVCodecContext> encoder(avcodec_alloc_context3(codec));
-  Ptr<AVFrame> frame(av_frame_alloc());
-  frame->width = encoder->width = picture.width;
-  frame->height = encoder->height = picture.height;
-  frame->format = encoder->pix_fmt = AV_PIX_FMT_RGB24;
+  encoder->width = picture.width;
+  encoder->height = picture.height;
+  encoder->pix_fmt = AV_PIX_FMT_RGB24;
   encoder->time_base = {1, 1};
   encoder->thread_count = 1;
-  frame->data[0] = const_cast<uint8_t*>(picture.rgb.data());
-  frame->linesize[0] = 3 * picture.width;
   Ptr<AVPacket> packet(av_packet_alloc());
   absl::Status status = Check("opening the PNG encoder",
                               avcodec_open2(encoder.get(), codec, nullptr));
   if (status.ok()) {
     status = Check("encoding a PNG file",
-                   avcodec_send_frame(encoder.get(), frame.get()));
+                   avcodec_send_frame(encoder.get(), frame->get()));
   }
   if (status.ok()) avcodec_send_frame(encoder.get(), nullptr);
   if (status.ok()) {

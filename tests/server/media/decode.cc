@@ -29,7 +29,9 @@ DecodedFrame ToRgb(const AVFrame& frame, AVRational time_base) {
   out.height = frame.height;
   out.seconds = frame.best_effort_timestamp * av_q2d(time_base);
   out.key_frame = frame.pict_type == AV_PICTURE_TYPE_I;
-  out.rgb.resize(size_t{3} * frame.width * frame.height);
+  // The scaler writes whole vectors.
+  constexpr size_t kPadding = 64;
+  out.rgb.resize(size_t{3} * frame.width * frame.height + kPadding);
   FfmpegPtr<SwsContext> scaler(sws_getContext(
       frame.width, frame.height, static_cast<AVPixelFormat>(frame.format),
       frame.width, frame.height, AV_PIX_FMT_RGB24,
@@ -43,6 +45,7 @@ DecodedFrame ToRgb(const AVFrame& frame, AVRational time_base) {
   const int strides[] = {3 * frame.width};
   sws_scale(scaler.get(), frame.data, frame.linesize, 0, frame.height, planes,
             strides);
+  out.rgb.resize(out.rgb.size() - kPadding);
   return out;
 }
 
