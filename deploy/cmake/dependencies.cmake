@@ -44,8 +44,8 @@ if(QVG_WITH_TESTS)
 endif()
 
 if(QVG_WITH_CUDA)
+  include(deploy/cmake/cuda_wheels.cmake)
   enable_language(CUDA)
-  find_package(CUDAToolkit REQUIRED)
 endif()
 
 if(QVG_WITH_TORCH)

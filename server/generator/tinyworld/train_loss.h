@@ -1,0 +1,21 @@
+#ifndef SERVER_GENERATOR_TINYWORLD_TRAIN_LOSS_H_
+#define SERVER_GENERATOR_TINYWORLD_TRAIN_LOSS_H_
+
+#include <ATen/core/Tensor.h>
+
+#include "server/generator/tinyworld/batch.h"
+#include "server/generator/tinyworld/parameters.h"
+
+namespace qvg::tinyworld {
+
+// Teacher forcing over whole episodes: every chunk at once, in a clean copy
+// and a noised one. Returns the scalar mean of (x0 error)^2 / max(level, .1).
+// In `self_context_rounds` passes before, the clean copy becomes what the
+// model itself makes of most chunks. Random numbers come from the default
+// generator of the batch's device; BF16 on a GPU, else FP32.
+at::Tensor TrainingLoss(const Parameters& parameters, const Batch& batch,
+                        int self_context_rounds);
+
+}  // namespace qvg::tinyworld
+
+#endif  // SERVER_GENERATOR_TINYWORLD_TRAIN_LOSS_H_
