@@ -15,9 +15,9 @@
 
 namespace qvg {
 
-// Every byte of a session that must survive between two chunks. The model
-// reads and advances it; sessions keep pending inputs and media in buffers of
-// the same reservation. Thread-compatible; stays where it was made.
+// What a model keeps of a session between two chunks; it reads and advances
+// it. Pending inputs and media are the session's, in a reservation of their
+// own. Thread-compatible; stays where it was made.
 struct SessionState {
   // The state before the first chunk of a world named `root`, with room for
   // `model_bytes` bytes of the model, zeroed. `spec` is resolved, `codec` its

@@ -6,7 +6,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
+#include "cache/mutex.h"
 #include "cache/pool/address_range.h"
 #include "cache/pool/page_runs.h"
 #include "cache/pool/shared_pages.h"
@@ -48,7 +48,7 @@ struct MemoryPool::Arena {
   const int64_t budget_pages;
   const AddressRange range;
 
-  absl::Mutex mutex;
+  Mutex mutex;
   PageRuns runs ABSL_GUARDED_BY(mutex);
   int64_t reserved_pages ABSL_GUARDED_BY(mutex) = 0;
   int64_t committed_pages ABSL_GUARDED_BY(mutex) = 0;
@@ -63,12 +63,12 @@ class PoolBuffer::Account {
       : arena_(std::move(arena)), reserved_pages_(pages) {}
 
   ~Account() {
-    absl::MutexLock lock(&arena_->mutex);
+    MutexLock lock(&arena_->mutex);
     arena_->reserved_pages -= reserved_pages_;
   }
 
   absl::StatusOr<uint8_t*> Allocate(BytesKind kind, int64_t bytes) {
-    absl::MutexLock lock(&arena_->mutex);
+    MutexLock lock(&arena_->mutex);
     uint8_t* data = IsSmall(bytes) ? TakePart(bytes) : TakePages(bytes);
     if (data == nullptr) return Exhausted(kind, bytes);
     Count(kind, bytes);
@@ -80,7 +80,7 @@ class PoolBuffer::Account {
     if (!IsSmall(bytes)) {
       AddressRange::Release(data, PagesFor(bytes) * kPage);
     }
-    absl::MutexLock lock(&arena_->mutex);
+    MutexLock lock(&arena_->mutex);
     Count(kind, -bytes);
     if (IsSmall(bytes)) {
       ReturnPart(data, bytes);
@@ -92,12 +92,12 @@ class PoolBuffer::Account {
   int64_t reserved_bytes() const { return reserved_pages_ * kPage; }
 
   std::array<int64_t, kBytesKinds> used() const {
-    absl::MutexLock lock(&arena_->mutex);
+    MutexLock lock(&arena_->mutex);
     return used_;
   }
 
   int64_t committed_bytes() const {
-    absl::MutexLock lock(&arena_->mutex);
+    MutexLock lock(&arena_->mutex);
     return committed_pages_ * kPage;
   }
 
@@ -253,7 +253,7 @@ absl::StatusOr<Reservation> MemoryPool::Reserve(int64_t bytes) {
         absl::StrCat("bytes: ", bytes, " is negative"));
   }
   const int64_t pages = PagesFor(bytes);
-  absl::MutexLock lock(&arena_->mutex);
+  MutexLock lock(&arena_->mutex);
   if (pages > arena_->budget_pages - arena_->reserved_pages) {
     return absl::ResourceExhaustedError(
         absl::StrCat("no room for a session of ", bytes,
@@ -267,7 +267,7 @@ absl::StatusOr<Reservation> MemoryPool::Reserve(int64_t bytes) {
 }
 
 PoolUsage MemoryPool::usage() const {
-  absl::MutexLock lock(&arena_->mutex);
+  MutexLock lock(&arena_->mutex);
   PoolUsage usage;
   usage.budget = arena_->budget_pages * kPage;
   usage.reserved = arena_->reserved_pages * kPage;
