@@ -94,21 +94,23 @@ void Scheduler::Generated(SessionId id, absl::Time now) {
   });
 }
 
-DeadlineVerdict Scheduler::Completed(SessionId id, absl::Time now) {
+DeadlineVerdict Scheduler::Completed(SessionId id, int64_t bytes,
+                                     absl::Time now) {
   DeadlineVerdict verdict;
   Update(id, now, [&](Task& task) {
     ++task.completed;
-    task.touched = now;
+    ++task.outbox_chunks;
+    task.outbox_bytes += bytes;
+    task.touched = task.last_completed = now;
     verdict = task.clock.Judge(now);
   });
   return verdict;
 }
 
-void Scheduler::OutboxLevel(SessionId id, int64_t chunks, int64_t bytes,
-                            absl::Time now) {
+void Scheduler::Sent(SessionId id, int64_t bytes, absl::Time now) {
   Update(id, now, [&](Task& task) {
-    task.outbox_chunks = chunks;
-    task.outbox_bytes = bytes;
+    --task.outbox_chunks;
+    task.outbox_bytes -= bytes;
   });
 }
 

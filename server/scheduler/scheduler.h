@@ -69,10 +69,10 @@ class Scheduler {
 
   // The chunk of a kRun has left the generator.
   void Generated(SessionId id, absl::Time now);
-  // The oldest generated chunk is complete: its media lie in the outbox.
-  DeadlineVerdict Completed(SessionId id, absl::Time now);
-  // What the outbox holds: complete chunks and their bytes.
-  void OutboxLevel(SessionId id, int64_t chunks, int64_t bytes, absl::Time now);
+  // The oldest generated chunk is complete: `bytes` of media are in the outbox.
+  DeadlineVerdict Completed(SessionId id, int64_t bytes, absl::Time now);
+  // A chunk of `bytes` has left the outbox.
+  void Sent(SessionId id, int64_t bytes, absl::Time now);
   // A write is handed to the transport, and accepted by it.
   void WriteBegun(SessionId id, bool has_media, absl::Time now);
   void WriteDone(SessionId id, absl::Time now);

@@ -66,6 +66,7 @@ struct Task {
   absl::Time touched;
   absl::Time ready_since;   // of the chunk that is next
   absl::Time active_since;  // of the present run of kActive
+  absl::Time last_completed = absl::InfinitePast();
   std::optional<absl::Time> writing_since;
   absl::Duration slip;  // by which own stalls moved the schedule
   int64_t turn = 0;     // of the last run, over all sessions

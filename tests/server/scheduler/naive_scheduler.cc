@@ -1,6 +1,7 @@
 #include "tests/server/scheduler/naive_scheduler.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace qvg::testing {
@@ -21,12 +22,15 @@ void NaiveScheduler::Admit(SessionId id, const TaskParams& params) {
 }
 
 void NaiveScheduler::Settle(Session& s, int64_t now) {
-  if (s.outbox_chunks >= s.params.max_outbox_chunks ||
-      s.outbox_bytes >= s.params.max_outbox_bytes) {
+  const int64_t chunks = static_cast<int64_t>(s.outbox.size());
+  const int64_t bytes =
+      std::accumulate(s.outbox.begin(), s.outbox.end(), int64_t{0});
+  if (chunks >= s.params.max_outbox_chunks ||
+      bytes >= s.params.max_outbox_bytes) {
     s.blocked = true;
   }
-  if (s.outbox_chunks <= s.params.max_outbox_chunks / 2 &&
-      s.outbox_bytes <= s.params.max_outbox_bytes / 2) {
+  if (chunks <= s.params.max_outbox_chunks / 2 &&
+      bytes <= s.params.max_outbox_bytes / 2) {
     s.blocked = false;
   }
   if (s.started == s.params.max_chunks) s.ended = true;
@@ -60,8 +64,9 @@ Decision NaiveScheduler::Next(int64_t now) {
       s.opening = true;
       return {Decision::Kind::kOpen, id, 0, absl::ZeroDuration()};
     }
-    const bool fits =
-        s.started - s.completed + s.outbox_chunks < s.params.max_outbox_chunks;
+    const int64_t places =
+        s.started - s.completed + static_cast<int64_t>(s.outbox.size());
+    const bool fits = places < s.params.max_outbox_chunks;
     if (!s.Wants() || s.started > s.generated || !fits ||
         s.generated - s.completed >= 2) {
       continue;

@@ -2,6 +2,7 @@
 #define TESTS_SERVER_SCHEDULER_NAIVE_SCHEDULER_H_
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <vector>
 
@@ -29,7 +30,7 @@ class NaiveScheduler {
     std::vector<Pause> pauses;
     std::vector<Fact> facts;
     int64_t granted = 0, started = 0, generated = 0, completed = 0;
-    int64_t outbox_chunks = 0, outbox_bytes = 0;
+    std::deque<int64_t> outbox;  // bytes of each complete chunk
     bool opening = false, opened = false, paused = false, blocked = false;
     bool ended = false;
     bool was_active = false;

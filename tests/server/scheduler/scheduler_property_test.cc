@@ -76,7 +76,7 @@ class Pair {
       scheduler_.Generated(id, Now());
     } else if (s.generated > s.completed && Chance(70)) {
       Complete(id, s);
-    } else if (s.outbox_chunks > 0 && Chance(60)) {
+    } else if (!s.outbox.empty() && Chance(60)) {
       Write(id, s);
     } else if (Chance(75)) {
       Credit(id, s);
@@ -87,12 +87,12 @@ class Pair {
   }
 
   void Complete(SessionId id, NaiveScheduler::Session& s) {
-    const DeadlineState fast = scheduler_.Completed(id, Now()).state;
+    const int64_t bytes = Below(40);
+    const DeadlineState fast = scheduler_.Completed(id, bytes, Now()).state;
     ASSERT_EQ(fast, naive_.Complete(s, now_))
         << "session " << id << " chunk " << s.completed - 1;
     ++verdicts[static_cast<int>(fast)];
-    naive_.Settle(s, now_);
-    SetOutbox(id, s, s.outbox_chunks + 1, s.outbox_bytes + Below(40));
+    s.outbox.push_back(bytes);
   }
 
   void Write(SessionId id, NaiveScheduler::Session& s) {
@@ -100,15 +100,8 @@ class Pair {
     scheduler_.WriteBegun(id, true, Now());
     naive_.Settle(s, now_);
     scheduler_.WriteDone(id, Now());
-    const int64_t chunks = s.outbox_chunks - 1;
-    SetOutbox(id, s, chunks, s.outbox_bytes * chunks / (chunks + 1));
-  }
-
-  void SetOutbox(SessionId id, NaiveScheduler::Session& s, int64_t chunks,
-                 int64_t bytes) {
-    s.outbox_chunks = chunks;
-    s.outbox_bytes = bytes;
-    scheduler_.OutboxLevel(id, chunks, bytes, Now());
+    scheduler_.Sent(id, s.outbox.front(), Now());
+    s.outbox.pop_front();
   }
 
   void Credit(SessionId id, NaiveScheduler::Session& s) {
@@ -178,9 +171,10 @@ TEST(SchedulerFairness, OverloadIsSharedEvenly) {
     ASSERT_EQ(decision.kind, Decision::Kind::kRun);
     now += absl::Milliseconds(200);
     scheduler.Generated(decision.id, now);
-    scheduler.Completed(decision.id, now);
+    scheduler.Completed(decision.id, 1, now);
     scheduler.WriteBegun(decision.id, true, now);
     scheduler.WriteDone(decision.id, now);
+    scheduler.Sent(decision.id, 1, now);
     ++runs[decision.id];
   }
   for (SessionId id = 1; id <= 8; ++id) EXPECT_NEAR(runs[id], 500, 1) << id;

@@ -97,24 +97,39 @@ std::string SchedulerScript::Event(const Words& words) {
       {"touch", [&] { s.Touch(id, now_); }},
       {"half-close", [&] { s.InputClosed(id, now_); }},
       {"generated", [&] { s.Generated(id, now_); }},
-      {"outbox", [&] { s.OutboxLevel(id, number(2), number(3), now_); }},
+      {"sent", [&] { s.Sent(id, number(2), now_); }},
       {"write", [&] { s.WriteBegun(id, true, now_); }},
       {"write-text", [&] { s.WriteBegun(id, false, now_); }},
+      {"deliver", [&] { Deliver(id, number(2)); }},
       {"written", [&] { s.WriteDone(id, now_); }},
       {"stop", [&] { s.End(id, EndReason::kStopped, now_); }},
       {"close", [&] { s.Close(id, now_); }}};
+  const Task* task = s.Find(id);
+  if (words[0] == "generated" && task != nullptr && !task->generating()) {
+    Die(words[1] + " is not generating");
+  }
   if (words[0] == "credit") return Print(s.AddCredit(id, number(2), now_));
-  if (words[0] == "complete") return Complete(id);
+  if (words[0] == "complete") return Complete(id, number(2));
   const auto event = events.find(words[0]);
   if (event == events.end()) Die("unknown command " + words[0]);
   event->second();
   return "";
 }
 
-std::string SchedulerScript::Complete(SessionId id) {
-  const DeadlineVerdict verdict = scheduler_->Completed(id, now_);
+std::string SchedulerScript::Complete(SessionId id, int64_t bytes) {
+  const Task* task = scheduler_->Find(id);
+  if (task != nullptr && task->generated == task->completed) {
+    Die(NameOf(id) + " has no chunk to complete");
+  }
+  const DeadlineVerdict verdict = scheduler_->Completed(id, bytes, now_);
   return absl::StrFormat("%s %+d ms\n", ToString(verdict.state),
                          absl::ToInt64Milliseconds(verdict.margin));
+}
+
+void SchedulerScript::Deliver(SessionId id, int64_t bytes) {
+  scheduler_->WriteBegun(id, true, now_);
+  scheduler_->WriteDone(id, now_);
+  scheduler_->Sent(id, bytes, now_);
 }
 
 std::string SchedulerScript::Next() {

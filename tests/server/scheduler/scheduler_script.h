@@ -25,7 +25,8 @@ class SchedulerScript {
   std::string Admit(const Words& words);
   std::string Event(const Words& words);
   std::string Next();
-  std::string Complete(SessionId id);
+  std::string Complete(SessionId id, int64_t bytes);
+  void Deliver(SessionId id, int64_t bytes);
   std::string Show() const;
   std::string Endings();
   SessionId IdOf(const std::string& name) const;

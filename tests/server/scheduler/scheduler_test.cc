@@ -81,7 +81,7 @@ TEST(Scheduler, IgnoresEventsOfSessionsThatAreGone) {
   scheduler.Close(1, kStart);
   scheduler.Close(1, kStart);
   scheduler.Generated(1, kStart);
-  EXPECT_EQ(scheduler.Completed(1, kStart).state, DeadlineState::kMet);
+  EXPECT_EQ(scheduler.Completed(1, 9, kStart).state, DeadlineState::kMet);
   EXPECT_TRUE(scheduler.AddCredit(1, 1, kStart).ok());
   EXPECT_EQ(scheduler.Find(1), nullptr);
   EXPECT_EQ(scheduler.Next(kStart).kind, Decision::Kind::kNone);
