@@ -175,6 +175,43 @@ TEST(H264Encoder, GivesTheSameBytesBesideOthers) {
   EXPECT_THAT(files, testing::Each(alone));
 }
 
+// A copy that ends where no memory is.
+class GuardedCopy {
+ public:
+  explicit GuardedCopy(const std::vector<uint8_t>& data) : size_(data.size()) {
+    const size_t page = sysconf(_SC_PAGESIZE);
+    mapped_ = (size_ + page - 1) / page * page + page;
+    base_ = static_cast<uint8_t*>(mmap(nullptr, mapped_, PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(base_ + mapped_ - page, page, PROT_NONE);
+    begin_ = base_ + mapped_ - page - size_;
+    std::copy(data.begin(), data.end(), begin_);
+  }
+  ~GuardedCopy() { munmap(base_, mapped_); }
+
+  absl::Span<const uint8_t> span() const { return {begin_, size_}; }
+
+ private:
+  const size_t size_;
+  size_t mapped_ = 0;
+  uint8_t* base_ = nullptr;
+  uint8_t* begin_ = nullptr;
+};
+
+// libswscale reads whole vectors.
+TEST(FfmpegEncoders, ReadNothingBehindTheirInput) {
+  for (MediaFormat format : {MediaFormat::kH264Fmp4, MediaFormat::kJpeg}) {
+    for (int width : {kSide, 2, 18, 66}) {
+      MediaSpec spec = Spec(format);
+      spec.width = width;
+      auto encoder = NewMediaEncoder(spec);
+      ASSERT_TRUE(encoder.ok()) << encoder.status();
+      const GuardedCopy input(TestPicture(width, kSide, 0));
+      EXPECT_TRUE((*encoder)->Encode(input.span()).ok());
+    }
+  }
+}
+
 TEST(JpegEncoder, IsOneFilePerFrame) {
   auto encoder = NewMediaEncoder(Spec(MediaFormat::kJpeg));
   ASSERT_TRUE(encoder.ok()) << encoder.status();

@@ -1,0 +1,190 @@
+#include "server/startup.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/time/time.h"
+#include "cache/pool/memory_pool.h"
+#include "server/flags.h"
+#include "server/log/log.h"
+#include "server/memory_budget.h"
+#include "server/metrics/http_server.h"
+#include "server/metrics/metrics.h"
+#include "server/rpc/library_logs.h"
+#include "server/rpc/rpc_server.h"
+#include "server/session/admission.h"
+#include "server/session/session_manager.h"
+#include "server/signals.h"
+
+namespace qvg {
+namespace {
+
+constexpr absl::Duration kHealthPeriod = absl::Milliseconds(250);
+constexpr absl::Duration kDrainPoll = absl::Milliseconds(20);
+// What may pass after the drain time before the process ends itself.
+constexpr absl::Duration kDrainSlack = absl::Seconds(4);
+
+// Everything that serves, in the order in which it is made.
+struct Server {
+  std::unique_ptr<VideoModel> model;
+  std::unique_ptr<MemoryPool> pool;
+  std::unique_ptr<Metrics> metrics;
+  std::unique_ptr<SessionManager> sessions;
+  std::unique_ptr<RpcServer> rpc;
+  std::unique_ptr<HttpServer> http;
+};
+
+// Where models lie: beside an installed program, then in the source tree.
+std::vector<std::string> ModelDirs() {
+  std::error_code error;
+  const std::filesystem::path program =
+      std::filesystem::read_symlink("/proc/self/exe", error);
+  return {(program.parent_path().parent_path() / "share/qvgd/models").string(),
+          absl::StrCat(QVG_SOURCE_DIR, "/deploy/models")};
+}
+
+absl::Status MakeModel(const ServerConfig& config,
+                       const ModelRegistry& registry, Server* server) {
+  if (absl::StartsWith(config.model_options.device, "cuda") &&
+      !QVG_BUILT_WITH_CUDA) {
+    return absl::UnimplementedError(
+        absl::StrCat("device: ", config.model_options.device,
+                     " is not available in this build, which has cpu only"));
+  }
+  ModelOptions options = config.model_options;
+  options.model_dirs = ModelDirs();
+  auto model = registry.Make(config.model, options);
+  if (!model.ok()) return model.status();
+  server->model = *std::move(model);
+  return absl::OkStatus();
+}
+
+absl::Status MakeSessions(const ServerConfig& config, Server* server) {
+  const ModelInfo& info = server->model->info();
+  const int64_t budget =
+      config.budget_bytes > 0 ? config.budget_bytes : AutoBudget();
+  auto pool = MemoryPool::Create(budget);
+  if (!pool.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("kv-budget-bytes: ", pool.status().message()));
+  }
+  server->pool = *std::move(pool);
+  MetricsOptions metrics;
+  metrics.version = config.sessions.server_version;
+  metrics.device = info.device;
+  metrics.model = info.name;
+  metrics.chunk_period_seconds = absl::ToDoubleSeconds(ChunkDuration(info));
+  server->metrics = std::make_unique<Metrics>(metrics);
+  server->sessions = std::make_unique<SessionManager>(
+      config.sessions, server->model.get(), server->pool.get(),
+      server->metrics.get());
+  const int64_t needed = server->sessions->DefaultSessionBytes();
+  if (budget < needed) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("kv-budget-bytes: ", budget, " is less than the ", needed,
+                     " that one session takes; give more, or fewer "
+                     "--max-chunks"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Listen(const ServerConfig& config, Server* server) {
+  auto rpc = RpcServer::Start(config.rpc, server->sessions.get());
+  if (!rpc.ok()) return rpc.status();
+  server->rpc = *std::move(rpc);
+  HttpHandlers handlers;
+  handlers.metrics = [server] {
+    server->sessions->RefreshMetrics();
+    return server->metrics->Serialize();
+  };
+  handlers.healthy = [server] { return server->sessions->Healthy(); };
+  handlers.ready = [server] { return server->sessions->Ready(); };
+  auto http = HttpServer::Start(config.rpc.host, config.metrics_port,
+                                std::move(handlers));
+  if (!http.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat("metrics-port: ", http.status().message()));
+  }
+  server->http = *std::move(http);
+  LogInfo("listening: grpc=", config.rpc.host, ":", server->rpc->port(),
+          " metrics=", config.rpc.host, ":", server->http->port(),
+          " model=", server->model->info().name,
+          " device=", server->model->info().device,
+          " budget=", server->pool->usage().budget);
+  return absl::OkStatus();
+}
+
+absl::Status Start(const ServerConfig& config, const ModelRegistry& registry,
+                   Server* server) {
+  SetLogLevel(config.log_level);
+  RouteLibraryLogs(false);  // failing to listen is said by us, in one line
+  absl::Status status = MakeModel(config, registry, server);
+  if (status.ok()) status = MakeSessions(config, server);
+  if (status.ok()) status = Listen(config, server);
+  RouteLibraryLogs(true);
+  return status;
+}
+
+// Waits until no session is left; false when `limit` has passed.
+bool AwaitSessions(const SessionManager& sessions, absl::Duration limit) {
+  const absl::Time end = SteadyNow() + limit;
+  while (sessions.Status().sessions > 0) {
+    if (SteadyNow() >= end) return false;
+    absl::SleepFor(kDrainPoll);
+  }
+  return true;
+}
+
+// Ends every session in order as far as there is time for it.
+int Drain(const ServerConfig& config, Server* server) {
+  ForceOnNextSignal(config.drain_time + kDrainSlack);
+  LogInfo("draining: ", server->sessions->Status().sessions, " sessions");
+  server->rpc->SetNotServing();
+  server->sessions->Drain();
+  bool clean = AwaitSessions(*server->sessions, config.drain_time / 2);
+  if (!clean) {
+    LogWarning("draining: cutting off ", server->sessions->Status().sessions,
+               " sessions");
+    server->sessions->AbortAll();
+    AwaitSessions(*server->sessions, config.drain_time / 4);
+  }
+  server->rpc->Shutdown(config.drain_time / 4);
+  server->rpc.reset();
+  server->http.reset();
+  server->sessions.reset();
+  LogInfo("drained");
+  return clean ? kExitClean : kExitForced;
+}
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "qvgd: %s\n",
+               absl::StrReplaceAll(status.message(), {{"\n", " "}}).c_str());
+  return kExitFailed;
+}
+
+}  // namespace
+
+int RunServer(int argc, char** argv, const ModelRegistry& registry) {
+  const auto config = ParseFlags({argv + 1, argv + argc});
+  if (!config.ok()) return Fail(config.status());
+  if (config->help || config->version) {
+    std::fputs((config->help ? HelpText() : VersionText()).c_str(), stdout);
+    return kExitClean;
+  }
+  HoldSignals();
+  Server server;
+  const absl::Status status = Start(*config, registry, &server);
+  if (!status.ok()) return Fail(status);
+  while (!AwaitStop(kHealthPeriod)) server.rpc->UpdateHealth();
+  return Drain(*config, &server);
+}
+
+}  // namespace qvg
