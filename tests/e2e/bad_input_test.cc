@@ -1,0 +1,248 @@
+// Every way to break a rule of the wire gets its status, and another session
+// never notices.
+
+#include <functional>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/e2e/daemon.h"
+#include "tests/e2e/raw_call.h"
+
+namespace qvg::e2e {
+namespace {
+
+using absl::StatusCode;
+using testing::HasSubstr;
+
+std::string Start(std::function<void(v1::Start&)> change = nullptr) {
+  v1::StreamRequest request;
+  request.mutable_start()->set_max_chunks(2);
+  if (change != nullptr) change(*request.mutable_start());
+  return request.SerializeAsString();
+}
+
+std::string Codec(std::function<void(v1::CacheSpec&)> change) {
+  return Start([&](v1::Start& start) { change(*start.mutable_cache_spec()); });
+}
+
+std::string Action(uint64_t event_id,
+                   std::function<void(v1::Action&)> change = nullptr) {
+  v1::StreamRequest request;
+  v1::Action& action = *request.mutable_action();
+  action.set_event_id(event_id);
+  v1::Control& control = *action.add_controls();
+  control.set_name("forward");
+  control.set_frames(4);
+  if (change != nullptr) change(action);
+  return request.SerializeAsString();
+}
+
+std::string Control(const std::string& name, uint32_t frames) {
+  return Action(1, [&](v1::Action& action) {
+    action.mutable_controls(0)->set_name(name);
+    action.mutable_controls(0)->set_frames(frames);
+  });
+}
+
+std::string Prompt(uint64_t event_id, const std::string& text) {
+  v1::StreamRequest request;
+  request.mutable_prompt()->set_event_id(event_id);
+  request.mutable_prompt()->set_text(text);
+  return request.SerializeAsString();
+}
+
+std::string Credit(uint32_t chunks) {
+  v1::StreamRequest request;
+  request.mutable_credit()->set_chunks(chunks);
+  return request.SerializeAsString();
+}
+
+std::string Ack(uint64_t chunk) {
+  v1::StreamRequest request;
+  request.mutable_ack()->set_chunk_index(chunk);
+  return request.SerializeAsString();
+}
+
+struct BadInput {
+  const char* name;
+  std::vector<std::string> messages;
+  StatusCode code;
+  const char* message;  // part of what the status says
+};
+
+std::vector<BadInput> Table() {
+  return {
+      {"UnknownModel",
+       {Start([](v1::Start& s) { s.set_model("sora"); })},
+       StatusCode::kNotFound,
+       "sora"},
+      {"UnknownCodec",
+       {Codec([](v1::CacheSpec& c) { c.set_codec("zip"); })},
+       StatusCode::kNotFound,
+       "zip"},
+      {"CodecBits",
+       {Codec([](v1::CacheSpec& c) {
+         c.set_codec("qvg");
+         c.set_bits(3);
+       })},
+       StatusCode::kInvalidArgument,
+       "bits"},
+      {"CodecCombination",
+       {Codec([](v1::CacheSpec& c) {
+         c.set_codec("bf16");
+         c.set_centroids(16);
+       })},
+       StatusCode::kInvalidArgument,
+       "centroids"},
+      {"Steps",
+       {Start([](v1::Start& s) { s.set_steps(100000); })},
+       StatusCode::kInvalidArgument,
+       "steps"},
+      {"MaxChunks",
+       {Start([](v1::Start& s) { s.set_max_chunks(4000000000); })},
+       StatusCode::kInvalidArgument,
+       "max_chunks"},
+      {"FirstCredit",
+       {Start([](v1::Start& s) { s.set_first_credit(1000000); })},
+       StatusCode::kInvalidArgument,
+       "credit"},
+      {"OutputFormat",
+       {Start([](v1::Start& s) {
+         s.set_output_format(static_cast<v1::OutputFormat>(77));
+       })},
+       StatusCode::kInvalidArgument,
+       "output_format"},
+      {"PromptTooLong",
+       {Start([](v1::Start& s) { s.set_prompt(std::string(100000, 'p')); })},
+       StatusCode::kInvalidArgument,
+       "prompt"},
+      {"LaterPromptTooLong",
+       {Start(), Prompt(1, std::string(100000, 'p'))},
+       StatusCode::kInvalidArgument,
+       "prompt"},
+      {"SecondStart",
+       {Start(), Start()},
+       StatusCode::kFailedPrecondition,
+       "start"},
+      {"ActionBeforeStart",
+       {Action(1)},
+       StatusCode::kFailedPrecondition,
+       "start"},
+      {"CreditBeforeStart",
+       {Credit(1)},
+       StatusCode::kFailedPrecondition,
+       "start"},
+      {"ActionForThePast",
+       {Start(), Credit(1),
+        // Answered when the first chunk is under way or done.
+        Action(1,
+               [](v1::Action& a) { a.mutable_controls(0)->set_frames(400); }),
+        Action(2, [](v1::Action& a) { a.set_start_frame(0); })},
+       StatusCode::kInvalidArgument,
+       "start_frame"},
+      {"EventIdReused",
+       {Start(), Action(7), Action(7)},
+       StatusCode::kAlreadyExists,
+       "event_id"},
+      {"EventIdOfAPromptReused",
+       {Start(), Action(7), Prompt(7, "again")},
+       StatusCode::kAlreadyExists,
+       "event_id"},
+      {"EventIdZero",
+       {Start(), Action(0)},
+       StatusCode::kInvalidArgument,
+       "event_id"},
+      {"UnknownControl",
+       {Start(), Control("fly", 4)},
+       StatusCode::kInvalidArgument,
+       "fly"},
+      {"ControlOfNoFrames",
+       {Start(), Control("forward", 0)},
+       StatusCode::kInvalidArgument,
+       "frames"},
+      {"TooManyPendingFrames",
+       {Start(), Control("forward", 4000000000)},
+       StatusCode::kResourceExhausted,
+       "frames"},
+      {"NoCredit",
+       {Start(), Credit(0)},
+       StatusCode::kInvalidArgument,
+       "credit"},
+      {"CreditOverflow",
+       {Start(), Credit(4000000000)},
+       StatusCode::kInvalidArgument,
+       "credit"},
+      {"AckOfTheFuture",
+       {Start(), Ack(99)},
+       StatusCode::kInvalidArgument,
+       "chunk_index"},
+      {"MessageOverOneMebibyte",
+       {Start([](v1::Start& s) { s.set_prompt(std::string(1 << 21, 'p')); })},
+       StatusCode::kResourceExhausted,
+       "larger than max"},
+      {"EmptyMessage", {""}, StatusCode::kInvalidArgument, ""},
+      {"EmptyMessageLater", {Start(), ""}, StatusCode::kInvalidArgument, ""},
+  };
+}
+
+class BadInputTest : public testing::TestWithParam<BadInput> {
+ protected:
+  static void SetUpTestSuite() { daemon_ = Daemon::Start(); }
+  static void TearDownTestSuite() { daemon_.reset(); }
+  void SetUp() override { ASSERT_NE(daemon_, nullptr); }
+
+  static std::unique_ptr<Daemon> daemon_;
+};
+
+std::unique_ptr<Daemon> BadInputTest::daemon_;
+
+TEST_P(BadInputTest, GetsItsStatus) {
+  const RawAnswer answer = CallStream(daemon_->address(), GetParam().messages);
+  EXPECT_EQ(answer.status.code(), GetParam().code) << answer.status;
+  EXPECT_THAT(answer.status.message(), HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(Wire, BadInputTest, testing::ValuesIn(Table()),
+                         [](const auto& row) { return row.param.name; });
+
+// gRPC itself answers bytes that are no message.
+TEST_F(BadInputTest, BytesThatAreNoMessageEndTheCall) {
+  for (const std::string& bytes :
+       {std::string("\xff\xff\xff\xff"), std::string(5000, '\x7f'),
+        std::string("\x0a\xff\xff\xff\xff\x0f")}) {
+    EXPECT_FALSE(CallStream(daemon_->address(), {bytes}).status.ok());
+    EXPECT_FALSE(CallStream(daemon_->address(), {Start(), bytes}).status.ok());
+  }
+}
+
+TEST_F(BadInputTest, AnotherSessionNeverNotices) {
+  const std::vector<std::string> world = {"--frames=32", "--seed=9"};
+  const std::string hash = Text(daemon_->Play(world), "frames_hash");
+  auto play = daemon_->StartQvg(
+      {"play", "--json", "--quiet", "--frames=32", "--seed=9"});
+  for (const BadInput& row : Table()) {
+    CallStream(daemon_->address(), row.messages);
+  }
+  auto finished = play->Wait(absl::Minutes(1));
+  ASSERT_TRUE(finished.has_value());
+  ASSERT_EQ(finished->exit_code, 0) << finished->err;
+  EXPECT_EQ(Text(ParseJson(finished->out), "frames_hash"), hash);
+}
+
+TEST_F(BadInputTest, NothingIsLeftBehind) {
+  for (const BadInput& row : Table()) {
+    CallStream(daemon_->address(), row.messages);
+  }
+  auto sessions = daemon_->client().Sessions();
+  ASSERT_TRUE(sessions.ok()) << sessions.status();
+  EXPECT_EQ(sessions->sessions_size(), 0);
+  auto info = daemon_->client().ServerInfo();
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->used_bytes(), 0);
+  EXPECT_EQ(info->reserved_bytes(), 0);
+  EXPECT_EQ(daemon_->Get("/readyz").status, 200);
+}
+
+}  // namespace
+}  // namespace qvg::e2e
