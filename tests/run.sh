@@ -6,13 +6,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/../deploy/env.sh"
 
 usage() {
   cat <<'TEXT'
-Usage: tests/run.sh [--quick] [--filter=REGEX]
+Usage: tests/run.sh [--quick] [--filter=REGEX] [--sanitize]
 
 Installs what is missing (deploy/setup.sh), builds the preset `release` and
-runs its tests; runs the tests of the presets `asan` and `tsan` before that.
+runs its tests.
 
-  --quick         only unit tests and checks of the tree, no sanitizers
-  --filter=REGEX  only tests whose name matches, no sanitizers
+  --quick         only unit tests and checks of the tree
+  --filter=REGEX  only tests whose name matches
+  --sanitize      before that, the tests of the presets `asan` and `tsan`
 
 Logs are in build/<preset>/Testing.
 TEXT
@@ -48,11 +49,12 @@ sanitize() {
 }
 
 main() {
-  local only=() option
+  local only=() sanitize= option
   for option in "$@"; do
     case $option in
       --quick) only=(-L 'unit|structure') ;;
       --filter=*) only=(-R "${option#*=}") ;;
+      --sanitize) sanitize=yes ;;
       --help | -h) usage && exit ;;
       *) die "unknown option $option (see --help)" ;;
     esac
@@ -61,7 +63,7 @@ main() {
   local start=$SECONDS
   deploy/setup.sh
   build release
-  [ ${#only[@]} -gt 0 ] || sanitize
+  [ -z "$sanitize" ] || sanitize
   run_tests release "${only[@]}"
   echo "tests/run.sh: $((SECONDS - start)) s"
 }
