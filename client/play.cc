@@ -47,19 +47,29 @@ v1::Start MakeStart(const PlayOptions& options, const v1::Model& model,
   return start;
 }
 
+absl::Status WriteSheetFile(const std::string& path, const std::string& png) {
+  FILE* file = std::fopen(path.c_str(), "wb");
+  bool good = file != nullptr &&
+              std::fwrite(png.data(), 1, png.size(), file) == png.size();
+  if (file != nullptr) good &= std::fclose(file) == 0;
+  if (good) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--sheet is \"", path, "\"; cannot write there"));
+}
+
+// What would keep a sheet from being written once there are frames for it.
+absl::Status CheckSheet(const std::string& path) {
+  if (path.empty()) return absl::OkStatus();
+  absl::Status status = EncodePng({1, 1, {0, 0, 0}}).status();
+  return status.ok() ? WriteSheetFile(path, "") : status;
+}
+
 absl::Status WriteSheet(const ContactSheet& sheet, const Session& session,
                         const std::string& path) {
   auto picture = sheet.Render(session.started(), session.init_segment());
   if (!picture.ok()) return picture.status();
   auto png = EncodePng(*picture);
-  if (!png.ok()) return png.status();
-  FILE* file = std::fopen(path.c_str(), "wb");
-  bool good = file != nullptr &&
-              std::fwrite(png->data(), 1, png->size(), file) == png->size();
-  if (file != nullptr) good &= std::fclose(file) == 0;
-  if (good) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("--sheet is \"", path, "\"; cannot write there"));
+  return png.ok() ? WriteSheetFile(path, *png) : png.status();
 }
 
 // One run of `qvg play`.
@@ -82,14 +92,17 @@ class Player {
     auto script = ParseScript(ScriptText(options_, *model));
     if (!script.ok()) return script.status();
     TrimScript(frames_, &*script);
-    auto sink = OpenMediaSink(options_.format, options_.out);
-    if (!sink.ok()) return sink.status();
-    sink_ = *std::move(sink);
     sheet_ = std::make_unique<ContactSheet>(options_.sheet_frames, frames_);
     start_time_ = last_time_ = Clock::now();
     auto session = Session::Open(client_, MakeStart(options_, *model, chunks_));
     if (!session.ok()) return session.status();
     session_ = *std::move(session);
+    // Files only now: a session that is refused costs nobody an old video.
+    absl::Status sheet = CheckSheet(options_.sheet);
+    if (!sheet.ok()) return sheet;
+    auto sink = OpenMediaSink(options_.format, options_.out);
+    if (!sink.ok()) return sink.status();
+    sink_ = *std::move(sink);
     Describe();
     Begin(*script);
     return absl::OkStatus();

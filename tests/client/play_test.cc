@@ -188,11 +188,27 @@ TEST_F(PlayTest, TellsThatTheServerEndedIt) {
   EXPECT_EQ(DecodePictures(Read("a.mp4"))->size(), 8);
 }
 
-TEST_F(PlayTest, AsksForNothingIfItCannotWrite) {
-  FakeServer server;
-  options_.out = folder_ + "/no/such/a.mp4";
-  EXPECT_EQ(Run(server).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_TRUE(server.requests().empty());
+TEST_F(PlayTest, AsksForNoFrameIfItCannotWrite) {
+  const std::string nowhere = folder_ + "/no/such/file";
+  for (std::string* path : {&options_.out, &options_.sheet}) {
+    FakeServer server;
+    *path = nowhere;
+    const absl::Status status = Run(server).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(status.message(), HasSubstr(nowhere));
+    EXPECT_EQ(server.requests().size(), 1) << "more than a start";
+    path->clear();
+  }
+}
+
+TEST_F(PlayTest, KeepsAnOldVideoIfItIsRefused) {
+  FakeBehavior behavior;
+  behavior.refuse = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "full");
+  FakeServer server(behavior);
+  options_.out = folder_ + "/a.mp4";
+  std::ofstream(options_.out) << "old";
+  EXPECT_TRUE(absl::IsResourceExhausted(Run(server).status()));
+  EXPECT_EQ(Read("a.mp4"), "old");
 }
 
 TEST(PlaySummary, CountsChunks) {
