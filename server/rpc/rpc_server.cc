@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grpc/health/v1/health.pb.h"
 #include "server/rpc/services.h"
 
 namespace qvg {
@@ -49,6 +50,12 @@ void SetArguments(const RpcServerOptions& options,
   builder.SetResourceQuota(quota);
   // Video does not compress.
   builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
+}
+
+void EnableReflection() {
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // gRPC's own service has no descriptor unless somebody links one.
+  grpc::health::v1::HealthCheckRequest::descriptor();
 }
 
 }  // namespace
@@ -96,9 +103,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
   if (!status.ok()) return status;
   auto parts = std::make_unique<Parts>(options, manager);
   grpc::EnableDefaultHealthCheckService(true);
-  if (options.reflection) {
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  }
+  if (options.reflection) EnableReflection();
   grpc::ServerBuilder builder;
   SetArguments(options, builder);
   builder.SetMaxReceiveMessageSize(manager->limits().max_message_bytes);
