@@ -1,5 +1,8 @@
 #include "server/startup.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -67,7 +70,22 @@ absl::Status MakeModel(const ServerConfig& config,
   return absl::OkStatus();
 }
 
+// Makes the folder of recordings, if they are wanted.
+absl::Status CheckRecordDir(const std::string& dir) {
+  if (dir.empty()) return absl::OkStatus();
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  if (!error && access(dir.c_str(), W_OK | X_OK) != 0) {
+    error = std::error_code(errno, std::generic_category());
+  }
+  if (!error) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("record: cannot write to ", dir, ": ", error.message()));
+}
+
 absl::Status MakeSessions(const ServerConfig& config, Server* server) {
+  absl::Status record = CheckRecordDir(config.sessions.record_dir);
+  if (!record.ok()) return record;
   const ModelInfo& info = server->model->info();
   const int64_t budget =
       config.budget_bytes > 0 ? config.budget_bytes : AutoBudget();
