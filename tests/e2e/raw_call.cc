@@ -43,7 +43,7 @@ RawAnswer CallStream(const std::string& address,
   grpc::GenericStub stub(
       grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Minutes(1)));
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(20)));
   grpc::CompletionQueue queue;
   auto call =
       stub.PrepareCall(&context, "/qvg.v1.SessionService/Stream", &queue);

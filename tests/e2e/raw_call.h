@@ -15,7 +15,7 @@ struct RawAnswer {
 };
 
 // Calls SessionService.Stream with messages of any bytes whatever, one by
-// one, leaves the stream open and waits for the server to end it (a minute at
+// one, leaves the stream open and waits for the server to end it (20 s at
 // most).
 RawAnswer CallStream(const std::string& address,
                      const std::vector<std::string>& messages);

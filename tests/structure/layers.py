@@ -26,7 +26,7 @@ PACKAGES = (
     ('json', r'nlohmann/'),
     ('test', r'(gtest|gmock|benchmark)/'),
     ('os', r'(sys|netinet|arpa|net)/|(unistd|fcntl|poll|pthread|signal|dirent|'
-           r'dlfcn|netdb|sched|time)\.h$'),
+           r'dlfcn|netdb|sched|spawn|time)\.h$'),
     ('os', r'(thread|mutex|shared_mutex|condition_variable|future|semaphore|'
            r'latch|barrier|stop_token|chrono|ctime|filesystem|fstream|'
            r'iostream|ostream|istream|csignal|random)$'),
