@@ -49,7 +49,7 @@ sanitize() {
 }
 
 main() {
-  local only=() sanitize= option
+  local only=() sanitize='' option
   for option in "$@"; do
     case $option in
       --quick) only=(-L 'unit|structure') ;;

@@ -55,7 +55,7 @@ function(add_unit_test NAME)
     set(ARG_LABEL unit)
   endif()
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 120)
+    set(ARG_TIMEOUT 600)
   endif()
   add_executable(${NAME} ${ARG_SRCS} ${QVG_EVERYWHERE})
   target_link_libraries(${NAME}

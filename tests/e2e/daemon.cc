@@ -93,6 +93,20 @@ int64_t Daemon::ResidentBytes() const {
   return resident * sysconf(_SC_PAGESIZE);
 }
 
+bool Daemon::BecomesEmpty() {
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  while (absl::Now() < deadline) {
+    auto info = client_->ServerInfo();
+    if (!info.ok()) return false;
+    if (info->sessions() == 0 && info->used_bytes() == 0 &&
+        info->reserved_bytes() == 0 && Metric("qvg_outbox_bytes") == 0) {
+      return true;
+    }
+    if (process_->Wait(kPoll).has_value()) return false;
+  }
+  return false;
+}
+
 std::unique_ptr<Process> Daemon::StartQvg(
     std::vector<std::string> arguments) const {
   arguments.insert(arguments.begin(), Built("qvg"));

@@ -39,6 +39,9 @@ class Daemon {
 
   int64_t ResidentBytes() const;
 
+  // Waits until no session is left and every byte of theirs is given back.
+  bool BecomesEmpty();
+
   // Runs `qvg COMMAND ...` against it.
   Finished Qvg(std::vector<std::string> arguments) const;
 

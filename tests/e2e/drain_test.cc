@@ -42,7 +42,7 @@ TEST(DrainTest, AnIdleServerExitsAtOnce) {
   auto daemon = Daemon::Start();
   ASSERT_NE(daemon, nullptr);
   daemon->process().Signal(SIGTERM);
-  auto server = daemon->process().Wait(absl::Seconds(10));
+  auto server = daemon->process().Wait(absl::Seconds(4));
   ASSERT_TRUE(server.has_value());
   EXPECT_EQ(server->exit_code, 0) << server->err;
 }
@@ -56,15 +56,7 @@ TEST(DrainTest, AKilledClientLeavesNothing) {
   ASSERT_TRUE(AwaitBytes(*play, folder / "a.mp4")) << play->Err();
   play->Signal(SIGKILL);
   ASSERT_TRUE(play->Wait(absl::Seconds(10)).has_value());
-  const absl::Time deadline = absl::Now() + absl::Seconds(20);
-  uint64_t reserved = 1;
-  while (reserved > 0 && absl::Now() < deadline) {
-    auto info = daemon->client().ServerInfo();
-    ASSERT_TRUE(info.ok()) << info.status();
-    reserved = info->reserved_bytes() + info->used_bytes() + info->sessions();
-    daemon->process().Wait(absl::Milliseconds(20));
-  }
-  EXPECT_EQ(reserved, 0);
+  EXPECT_TRUE(daemon->BecomesEmpty());
 }
 
 }  // namespace

@@ -142,6 +142,11 @@ std::vector<BadInput> BadMessages() {
            [](v1::StreamRequest* request) { Act(request, 1, "fly", 1); }),
        StatusCode::INVALID_ARGUMENT,
        {"action.controls.name", "\"fly\"", "forward"}},
+  };
+}
+
+std::vector<BadInput> BadSizes() {
+  return {
       {"TooManyPendingFrames",
        AfterAChunk(
            [](v1::StreamRequest* request) { Act(request, 1, "left", 1025); }),
@@ -198,6 +203,8 @@ INSTANTIATE_TEST_SUITE_P(Starts, BadInputTest, ::testing::ValuesIn(BadStarts()),
                          kName);
 INSTANTIATE_TEST_SUITE_P(Messages, BadInputTest,
                          ::testing::ValuesIn(BadMessages()), kName);
+INSTANTIATE_TEST_SUITE_P(Sizes, BadInputTest, ::testing::ValuesIn(BadSizes()),
+                         kName);
 
 // Sends `bytes` as the first message of a Stream call.
 grpc::Status SendBytes(const std::shared_ptr<grpc::Channel>& channel,

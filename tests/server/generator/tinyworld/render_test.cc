@@ -79,7 +79,8 @@ TEST(CastColumnTest, RightOfThePictureIsWhereTurningRightLooks) {
   Maze maze = Room(0);
   maze.cells[8 * kMazeSize + 8] = 1 + 3 * kWallTextures;
   const Pose pose{5.5f, 5.5f, 0};
-  EXPECT_EQ(CastColumn(maze.cells.data(), pose, 0.74f).wall, 1 + 2 * 0 + 0);
+  EXPECT_EQ(CastColumn(maze.cells.data(), pose, 0.74f).wall,
+            1 + 3 * kWallTextures);
   const Pose turned = Step(maze, pose, Action::kRight);
   EXPECT_GT(turned.heading, pose.heading);
   // The wall at 45 degrees to the right comes to the middle after 4 turns.
