@@ -64,7 +64,7 @@ main() {
   deploy/setup.sh
   build release
   [ -z "$sanitize" ] || sanitize
-  run_tests release "${only[@]}"
+  run_tests release -LE soak "${only[@]}"
   echo "tests/run.sh: $((SECONDS - start)) s"
 }
 

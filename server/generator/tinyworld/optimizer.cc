@@ -32,9 +32,9 @@ void ClipNorm(const std::vector<at::Tensor>& gradients) {
 
 at::Tensor Orthogonalized(const at::Tensor& x) {
   const bool tall = x.size(1) > x.size(2);
-  at::Tensor y = (tall ? x.transpose(1, 2) : x).to(at::kBFloat16);
-  y = y / (y.to(at::kFloat).norm(2, {1, 2}, /*keepdim=*/true) + 1e-7)
-              .to(at::kBFloat16);
+  const at::Tensor wide = tall ? x.transpose(1, 2) : x;
+  at::Tensor y = (wide / (wide.norm(2, {1, 2}, /*keepdim=*/true) + 1e-7))
+                     .to(x.is_cuda() ? at::kBFloat16 : x.scalar_type());
   for (int i = 0; i < 5; ++i) {
     const at::Tensor a = at::bmm(y, y.transpose(1, 2));
     const at::Tensor b = at::baddbmm(a, a, a, -4.775, 2.0315);

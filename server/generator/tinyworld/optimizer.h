@@ -10,7 +10,7 @@
 namespace qvg::tinyworld {
 
 // `x` (n,rows,columns) with every singular value moved towards 1 by five
-// Newton-Schulz steps (Jordan 2024, Muon). BF16.
+// Newton-Schulz steps (Jordan 2024, Muon), in BF16 on a GPU.
 at::Tensor Orthogonalized(const at::Tensor& x);
 
 // Muon for the matrices of the blocks, AdamW for the rest, and a running
