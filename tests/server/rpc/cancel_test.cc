@@ -118,10 +118,17 @@ TEST_P(InEveryState, AbortingEndsTheCall) {
   ExpectFree();
 }
 
+// Sessions go a moment after their calls: room for those that are still there.
+SessionManagerOptions Roomy() {
+  SessionManagerOptions options;
+  options.limits.max_sessions = 1000;
+  return options;
+}
+
 // Whatever moment a cancel meets, none may leave a call behind that never
 // ends.
 TEST(Cancel, WhileMediaAreWrittenEndsTheCall) {
-  FakeRpcServer server;
+  FakeRpcServer server(Roomy(), {}, int64_t{8} << 30);
   const auto channel = server.Connect();
   for (int i = 0; i < 200; ++i) {
     RpcStream stream(channel);
@@ -134,7 +141,7 @@ TEST(Cancel, WhileMediaAreWrittenEndsTheCall) {
 
 // The cancel races the end of the last write there is.
 TEST(Cancel, AtTheLastWriteEndsTheCall) {
-  FakeRpcServer server;
+  FakeRpcServer server(Roomy(), {}, int64_t{8} << 30);
   const auto channel = server.Connect();
   for (int i = 0; i < 500; ++i) {
     RpcStream stream(channel);
