@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -32,6 +33,9 @@ namespace {
 
 constexpr absl::Duration kHealthPeriod = absl::Milliseconds(250);
 constexpr absl::Duration kDrainPoll = absl::Milliseconds(20);
+// For calls that are no sessions, and for clients that answer a farewell late:
+// a gRPC client that waits for nothing looks every five seconds.
+constexpr absl::Duration kFarewellTime = absl::Seconds(1);
 // What may pass after the drain time before the process ends itself.
 constexpr absl::Duration kDrainSlack = absl::Seconds(4);
 
@@ -174,7 +178,7 @@ int Drain(const ServerConfig& config, Server* server) {
     server->sessions->AbortAll();
     AwaitSessions(*server->sessions, config.drain_time / 4);
   }
-  server->rpc->Shutdown(config.drain_time / 4);
+  server->rpc->Shutdown(std::min(config.drain_time / 4, kFarewellTime));
   server->rpc.reset();
   server->http.reset();
   server->sessions.reset();
