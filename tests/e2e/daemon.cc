@@ -56,9 +56,10 @@ std::unique_ptr<Daemon> Daemon::Start(const std::vector<std::string>& flags) {
 bool Daemon::AwaitServing() {
   const absl::Time deadline = absl::Now() + kStartTime;
   while (address_.empty() && absl::Now() < deadline) {
-    if (process_->Wait(kPoll).has_value()) return false;
+    if (!process_->started() || process_->Wait(kPoll).has_value()) return false;
     address_ = Listening(process_->Err(), "grpc");
   }
+  if (address_.empty()) return false;
   metrics_address_ = Listening(process_->Err(), "metrics");
   auto client = Client::Connect(address_);
   if (!client.ok()) return false;

@@ -56,6 +56,7 @@ Process::Process(const std::vector<std::string>& argv,
                    Pointers(arguments).data(), Pointers(variables).data());
   posix_spawn_file_actions_destroy(&files);
   EXPECT_EQ(error, 0) << "cannot start " << argv[0];
+  if (error != 0) pid_ = -1;
   reaped_ = error != 0;
   if (!reaped_) pid_fd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
 }

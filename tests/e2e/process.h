@@ -29,6 +29,7 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  bool started() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }
   void Signal(int signal);
 
