@@ -173,7 +173,8 @@ void StreamReactor::OnWriteDone(bool ok) {
   handle_.Written();
   MutexLock lock(&link_->mu);
   write_in_flight_ = false;
-  if (ok) {
+  // A write that was accepted may well end after OnCancel.
+  if (ok && !cancelled_) {
     PumpLocked();
   } else {
     FinishLocked(absl::CancelledError("the client is gone"));
@@ -182,6 +183,7 @@ void StreamReactor::OnWriteDone(bool ok) {
 
 void StreamReactor::OnCancel() {
   MutexLock lock(&link_->mu);
+  cancelled_ = true;
   if (handle_) handle_.Cancel();
   if (!write_in_flight_) FinishLocked(absl::CancelledError("cancelled"));
 }

@@ -71,6 +71,7 @@ class StreamReactor
   SessionHandle handle_;
   bool write_in_flight_ ABSL_GUARDED_BY(link_->mu) = false;
   bool finished_ ABSL_GUARDED_BY(link_->mu) = false;
+  bool cancelled_ ABSL_GUARDED_BY(link_->mu) = false;
   bool cut_off_ ABSL_GUARDED_BY(link_->mu) = false;
 };
 

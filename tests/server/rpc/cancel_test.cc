@@ -118,6 +118,40 @@ TEST_P(InEveryState, AbortingEndsTheCall) {
   ExpectFree();
 }
 
+// Sessions go a moment after their calls: room for those that are still there.
+SessionManagerOptions Roomy() {
+  SessionManagerOptions options;
+  options.limits.max_sessions = 1000;
+  return options;
+}
+
+// Whatever moment a cancel meets, none may leave a call behind that never
+// ends.
+TEST(Cancel, WhileMediaAreWrittenEndsTheCall) {
+  FakeRpcServer server(Roomy(), {}, int64_t{8} << 30);
+  const auto channel = server.Connect();
+  for (int i = 0; i < 200; ++i) {
+    RpcStream stream(channel);
+    ASSERT_TRUE(stream.Start(64));
+    for (int k = 0; k < i % 12; ++k) ASSERT_TRUE(stream.Read());
+  }
+  EXPECT_TRUE(server.AwaitMemoryBack());
+  server.rpc->Shutdown(absl::ZeroDuration());
+}
+
+// The cancel races the end of the last write there is.
+TEST(Cancel, AtTheLastWriteEndsTheCall) {
+  FakeRpcServer server(Roomy(), {}, int64_t{8} << 30);
+  const auto channel = server.Connect();
+  for (int i = 0; i < 500; ++i) {
+    RpcStream stream(channel);
+    ASSERT_TRUE(stream.Start());
+    ASSERT_TRUE(stream.Read());
+  }
+  EXPECT_TRUE(server.AwaitMemoryBack());
+  server.rpc->Shutdown(absl::ZeroDuration());
+}
+
 INSTANTIATE_TEST_SUITE_P(States, InEveryState,
                          ::testing::ValuesIn(Situations()),
                          [](const auto& state) { return state.param.name; });

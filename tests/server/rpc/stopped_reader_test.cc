@@ -64,7 +64,8 @@ TEST(StoppedClient, IsCutOffWhenAWriteTakesTooLong) {
   RpcStream reading(server.Connect());
   ASSERT_TRUE(reading.Start());
   Read(reading, 300);
-  ASSERT_EQ(server.manager->List()[0].outbox_chunks, 4);
+  // Full, and not yet down to half.
+  ASSERT_GT(server.manager->List()[0].outbox_chunks, 2);
   server.Pass(absl::Seconds(10));
   // Its newest write is 10 s younger than that of the stopped one.
   ASSERT_TRUE(reading.Ping(1));
