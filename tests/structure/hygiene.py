@@ -81,7 +81,7 @@ def code_of(markdown):
 
 
 def readmes():
-    for folder in ('kernels', 'deploy', 'tests'):
+    for folder in ('.',) + FOLDERS:
         path = os.path.normpath(os.path.join(folder, 'README.md'))
         if not os.path.exists(os.path.join(tree.ROOT, path)):
             yield f'{path}: missing'
