@@ -131,7 +131,6 @@ void AssignTileTarget(const KmeansArgs& args, const AssignTile& tile) {
 
 void StoreMean(const float* sums, int32_t count, uint16_t* centroid) {
   constexpr TagF32 df;
-  constexpr hn::RebindToUnsigned<TagF32> du;
   const auto divisor = hn::Set(df, static_cast<float>(count));
   const auto infinity = hn::Set(df, std::numeric_limits<float>::infinity());
   for (int i = 0; i < kUpdateSlice; i += kLanes) {
