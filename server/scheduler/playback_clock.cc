@@ -44,14 +44,18 @@ void PlaybackClock::AddPause(absl::Duration position, absl::Duration length) {
   }
 }
 
-void PlaybackClock::SetReady(bool ready, int64_t credit_end, absl::Time now) {
-  if (!changes_.empty() && changes_.back().ready == ready &&
-      changes_.back().credit_end == credit_end) {
+void PlaybackClock::SetReady(bool ready, int64_t credit, int64_t started,
+                             absl::Time now) {
+  // With open credit the rest does not matter, and the log stays short.
+  const Change change = {now, ready, credit > 0, credit > 0 ? 0 : started};
+  if (!changes_.empty() && changes_.back().ready == change.ready &&
+      changes_.back().credit == change.credit &&
+      changes_.back().started == change.started) {
     return;
   }
-  if (!started()) changes_.clear();  // nothing is due yet
+  if (!this->started()) changes_.clear();  // nothing is due yet
   if (!changes_.empty() && changes_.back().at == now) changes_.pop_back();
-  changes_.push_back({now, ready, credit_end});
+  changes_.push_back(change);
   if (changes_.size() > kMaxChanges) changes_.pop_front();
 }
 
@@ -73,7 +77,7 @@ bool PlaybackClock::WasReady(int64_t chunk, absl::Time at) const {
                                   [&](const Change& c) { return c.at > at; });
   if (after == changes_.begin()) return false;
   const Change& change = *std::prev(after);
-  return change.ready && change.credit_end > chunk;
+  return change.ready && (change.credit || change.started > chunk);
 }
 
 DeadlineVerdict PlaybackClock::Judge(absl::Time now) {

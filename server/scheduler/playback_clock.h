@@ -19,9 +19,10 @@ struct DeadlineVerdict {
 
 // The playback deadlines of one session. The deadline of chunk n is the time
 // at which the first media was sent + n chunk durations, moved by the pauses
-// that begin before it. It is feasible if the session was ready and had credit
-// for the chunk one chunk duration before it. Time comes in as an argument and
-// must not go back. Thread-compatible; bounded memory.
+// that begin before it. It is feasible if one chunk duration before it the
+// session was ready and had credit: open credit, or credit that the chunk has
+// used up already. Time comes in as an argument and must not go back.
+// Thread-compatible; bounded memory.
 class PlaybackClock {
  public:
   explicit PlaybackClock(absl::Duration chunk_duration)
@@ -33,9 +34,9 @@ class PlaybackClock {
 
   void SetPaused(bool paused, absl::Time now);
 
-  // From `now` on: whether the session may generate, and the number of chunks
-  // that it was ever given credit for.
-  void SetReady(bool ready, int64_t credit_end, absl::Time now);
+  // From `now` on: whether the session may generate, its open credit, and the
+  // number of chunks that have used up theirs.
+  void SetReady(bool ready, int64_t credit, int64_t started, absl::Time now);
 
   // Of a chunk that is not judged yet, as far as `now` can tell; the infinite
   // future before Start.
@@ -54,7 +55,8 @@ class PlaybackClock {
   struct Change {
     absl::Time at;
     bool ready;
-    int64_t credit_end;
+    bool credit;
+    int64_t started;
   };
 
   bool WasReady(int64_t chunk, absl::Time at) const;

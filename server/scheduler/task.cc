@@ -34,7 +34,7 @@ void Task::Settle(absl::Time now) {
   SettleOutbox();
   SettleEnd();
   SettleState(now);
-  clock.SetReady(ready(), started + credit, now);
+  clock.SetReady(ready(), credit, started, now);
 }
 
 void Task::SettleOutbox() {

@@ -34,7 +34,7 @@ void NaiveScheduler::Settle(Session& s, int64_t now) {
     s.blocked = false;
   }
   if (s.started == s.params.max_chunks) s.ended = true;
-  s.facts.push_back({now, s.Ready(), s.granted});
+  s.facts.push_back({now, s.Ready(), s.granted > s.started, s.started});
   const bool active = s.started > s.generated || s.Wants();
   if (active && !s.was_active) {
     s.active_since = now;
@@ -51,7 +51,8 @@ DeadlineState NaiveScheduler::Complete(Session& s, int64_t now) {
   const int64_t at = s.Deadline(chunk, now) - s.chunk_ms;
   bool feasible = false;
   for (const Session::Fact& fact : s.facts) {
-    if (fact.at <= at) feasible = fact.ready && fact.credit_end > chunk;
+    if (fact.at > at) break;
+    feasible = fact.ready && (fact.credit || fact.started > chunk);
   }
   return feasible ? DeadlineState::kMissed : DeadlineState::kInfeasible;
 }

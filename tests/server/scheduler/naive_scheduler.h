@@ -22,7 +22,8 @@ class NaiveScheduler {
     struct Fact {  // holds from `at` on
       int64_t at;
       bool ready;
-      int64_t credit_end;
+      bool credit;
+      int64_t started;
     };
     TaskParams params;
     int64_t chunk_ms = 0;

@@ -16,7 +16,7 @@ int64_t Ms(absl::Time time) {
 // A clock that was ready all along and started at 1,000 ms.
 PlaybackClock Started() {
   PlaybackClock clock(kChunk);
-  clock.SetReady(true, 100, At(0));
+  clock.SetReady(true, 100, 0, At(0));
   clock.Start(At(1000));
   return clock;
 }
@@ -47,23 +47,43 @@ TEST(PlaybackClock, AChunkAtItsDeadlineIsMetAndOneLaterIsMissed) {
 
 TEST(PlaybackClock, NoCreditOneDurationBeforeMakesItInfeasible) {
   PlaybackClock clock = Started();
-  clock.SetReady(true, 1, At(1001));  // none for chunk 1
-  clock.SetReady(true, 2, At(1002));
-  clock.Judge(At(1010));
+  clock.SetReady(true, 0, 1, At(1001));  // chunk 0 has used up the last one
+  clock.SetReady(true, 1, 1, At(1260));
+  clock.Judge(At(1001));
   EXPECT_EQ(clock.Judge(At(1300)).state, DeadlineState::kMissed)
       << "had credit at 1,000";
-  clock.SetReady(true, 2, At(1310));
-  clock.SetReady(true, 3, At(1400));
   EXPECT_EQ(clock.Judge(At(1600)).state, DeadlineState::kInfeasible)
-      << "had no credit for chunk 2 at 1,250";
+      << "had none at 1,250";
+  EXPECT_EQ(clock.Judge(At(1800)).state, DeadlineState::kMissed)
+      << "had credit at 1,500";
+}
+
+TEST(PlaybackClock, AChunkThatIsBeingMadeHasHadItsCredit) {
+  PlaybackClock clock = Started();
+  clock.Judge(At(1000));
+  clock.SetReady(true, 0, 2, At(1000));
+  EXPECT_EQ(clock.Judge(At(1300)).state, DeadlineState::kMissed);
+  EXPECT_EQ(clock.Judge(At(1600)).state, DeadlineState::kInfeasible);
+}
+
+// A client that always keeps a few chunks of credit open has done its part,
+// however far behind the server is.
+TEST(PlaybackClock, ASlowServerIsToBlameForItself) {
+  PlaybackClock clock = Started();
+  for (int64_t chunk = 0; chunk < 4000; ++chunk) {
+    const absl::Time now = At(1000 + 2000 * chunk);
+    clock.SetReady(true, 2, chunk + 1, now);
+    const DeadlineState state = clock.Judge(now).state;
+    EXPECT_EQ(state, chunk == 0 ? DeadlineState::kMet : DeadlineState::kMissed);
+  }
 }
 
 TEST(PlaybackClock, NotReadyOneDurationBeforeMakesItInfeasible) {
   PlaybackClock clock = Started();
   clock.Judge(At(1000));
   clock.Judge(At(1100));
-  clock.SetReady(false, 100, At(1200));
-  clock.SetReady(true, 100, At(1251));
+  clock.SetReady(false, 100, 0, At(1200));
+  clock.SetReady(true, 100, 0, At(1251));
   EXPECT_EQ(clock.Judge(At(1700)).state, DeadlineState::kInfeasible);
   EXPECT_EQ(clock.Judge(At(1800)).state, DeadlineState::kMissed);
 }
@@ -110,9 +130,9 @@ TEST(PlaybackClock, AClientThatPlaysWithTheSwitchesCostsBoundedMemory) {
   PlaybackClock clock = Started();
   for (int i = 0; i < 100000; ++i) {
     clock.SetPaused(true, At(1001 + 2 * i));
-    clock.SetReady(false, 100, At(1001 + 2 * i));
+    clock.SetReady(false, 100, 0, At(1001 + 2 * i));
     clock.SetPaused(false, At(1002 + 2 * i));
-    clock.SetReady(true, 100, At(1002 + 2 * i));
+    clock.SetReady(true, 100, 0, At(1002 + 2 * i));
   }
   EXPECT_EQ(clock.Judge(At(500000)).state, DeadlineState::kInfeasible);
   EXPECT_EQ(clock.Judge(At(500000)).state, DeadlineState::kInfeasible);
