@@ -158,8 +158,7 @@ absl::Status ReadEnvironment(const std::set<std::string>& seen) {
 }
 
 bool IsLoopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host == "[::1]" ||
-         absl::StartsWith(host, "127.");
+  return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
 }
 
 bool IsDevice(absl::string_view device) {
@@ -198,6 +197,9 @@ SessionManagerOptions SessionFlags() {
 RpcServerOptions RpcFlags() {
   RpcServerOptions rpc;
   rpc.host = absl::GetFlag(FLAGS_host);
+  if (absl::StartsWith(rpc.host, "[") && absl::EndsWith(rpc.host, "]")) {
+    rpc.host = rpc.host.substr(1, rpc.host.size() - 2);  // as in a URL
+  }
   rpc.port = absl::GetFlag(FLAGS_grpc_port);
   rpc.reflection = IsLoopback(rpc.host);
   rpc.start_time = absl::GetFlag(FLAGS_start_time);

@@ -58,6 +58,14 @@ void EnableReflection() {
   grpc::health::v1::HealthCheckRequest::descriptor();
 }
 
+// "host:port", an IPv6 host in brackets.
+std::string Address(const RpcServerOptions& options) {
+  if (options.host.find(':') == std::string::npos) {
+    return absl::StrCat(options.host, ":", options.port);
+  }
+  return absl::StrCat("[", options.host, "]:", options.port);
+}
+
 }  // namespace
 
 absl::Status RpcServerOptions::Validate() const {
@@ -107,7 +115,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
   grpc::ServerBuilder builder;
   SetArguments(options, builder);
   builder.SetMaxReceiveMessageSize(manager->limits().max_message_bytes);
-  const std::string address = absl::StrCat(options.host, ":", options.port);
+  const std::string address = Address(options);
   builder.AddListeningPort(address, grpc::InsecureServerCredentials(),
                            &parts->port);
   builder.RegisterService(&parts->session_service);

@@ -106,7 +106,7 @@ TEST_F(FlagsTest, CudaIsADevice) {
 
 TEST_F(FlagsTest, OtherHostsNeedAWord) {
   EXPECT_THAT(Error({"--host=0.0.0.0"}), HasSubstr("--allow-insecure"));
-  for (const char* host : {"localhost", "127.0.0.2", "::1"}) {
+  for (const char* host : {"localhost", "127.0.0.2", "::1", "[::1]"}) {
     EXPECT_TRUE(ParseFlags({std::string("--host=") + host}).ok()) << host;
   }
   const auto open = ParseFlags({"--host=0.0.0.0", "--allow-insecure"});

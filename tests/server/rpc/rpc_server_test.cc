@@ -101,6 +101,15 @@ TEST(RpcServer, APortInUseIsAnErrorThatNamesIt) {
               HasSubstr(std::to_string(server.rpc->port())));
 }
 
+TEST(RpcServer, ListensOnAnIpv6Address) {
+  FakeRpcServer server;
+  RpcServerOptions options;
+  options.host = "::1";
+  const auto second = RpcServer::Start(options, server.manager.get());
+  if (!second.ok()) GTEST_SKIP() << "no IPv6 here: " << second.status();
+  EXPECT_GT((*second)->port(), 0);
+}
+
 TEST(RpcServer, AConnectionCarriesSoManyStreamsAndNoMore) {
   RpcServerOptions options;
   options.max_streams_per_connection = 3;
