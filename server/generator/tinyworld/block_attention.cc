@@ -66,7 +66,8 @@ at::Tensor Select(const at::Tensor& t, const ChunkRange& range) {
   return View(t, range).flatten(0, 1);
 }
 
-// The same of `lse` (S,C,4,W): (S*groups,4,length*W).
+// The same of `lse` (S,C,4,W): (S*groups,4,length*W), contiguous, as the
+// flash kernels read it whatever its strides say.
 at::Tensor SelectLse(const at::Tensor& lse, const ChunkRange& range) {
   const int64_t chunk = lse.stride(1);
   const int64_t queries = lse.size(3);
@@ -75,7 +76,8 @@ at::Tensor SelectLse(const at::Tensor& lse, const ChunkRange& range) {
                   {lse.stride(0), range.stride * chunk, chunk, queries, 1},
                   range.first * chunk)
       .transpose(2, 3)
-      .reshape({-1, kHeads, range.length * queries});
+      .reshape({-1, kHeads, range.length * queries})
+      .contiguous();
 }
 
 void PlainMerge(const ChunkRange& range, const FlashResult& partial,
