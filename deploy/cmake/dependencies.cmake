@@ -70,8 +70,11 @@ if(QVG_WITH_TORCH)
     -Wl,-rpath,${QVG_TORCH_DIR}/lib -Wl,-rpath,${QVG_CUDA_WHEEL}/lib
     -Wl,--allow-shlib-undefined)
   target_compile_definitions(qvg_torch INTERFACE _GLIBCXX_USE_CXX11_ABI=1)
+  # at::parallel_for is a template in a header: without OpenMP it runs serially.
+  target_compile_options(qvg_torch INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
   target_link_libraries(qvg_torch INTERFACE
-    torch_cpu c10 -l:libcudart.so.13 -l:libcupti.so.13 Threads::Threads)
+    torch_cpu c10 -l:libgomp.so.1 -l:libcudart.so.13 -l:libcupti.so.13 Threads::Threads)
   if(QVG_WITH_CUDA)
     target_include_directories(qvg_torch SYSTEM INTERFACE
       ${QVG_CUDA_WHEEL}/include)
