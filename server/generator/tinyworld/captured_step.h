@@ -1,8 +1,6 @@
 #ifndef SERVER_GENERATOR_TINYWORLD_CAPTURED_STEP_H_
 #define SERVER_GENERATOR_TINYWORLD_CAPTURED_STEP_H_
 
-#include <ATen/core/Tensor.h>
-
 #include <functional>
 #include <memory>
 
@@ -19,8 +17,11 @@ class CapturedStep {
 };
 
 // Calls `body` once to warm up and once to record it (which runs nothing).
-// Throws c10::Error if it cannot be recorded or there is no device code.
-std::unique_ptr<CapturedStep> Capture(const std::function<void()>& body);
+// `neighbour`, which may be null, lends the memory of its temporaries: the
+// two must not run at the same time. Throws c10::Error if the body cannot be
+// recorded or there is no device code.
+std::unique_ptr<CapturedStep> Capture(const std::function<void()>& body,
+                                      const CapturedStep* neighbour);
 
 }  // namespace qvg::tinyworld
 

@@ -4,7 +4,8 @@
 
 namespace qvg::tinyworld {
 
-std::unique_ptr<CapturedStep> Capture(const std::function<void()>&) {
+std::unique_ptr<CapturedStep> Capture(const std::function<void()>&,
+                                      const CapturedStep*) {
   TORCH_CHECK(false, "built without device code");
 }
 

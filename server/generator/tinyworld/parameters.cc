@@ -33,9 +33,9 @@ std::vector<ParameterInfo> MakeTable() {
       {"level_bias", &P::level_bias, {D}},
       {"level_out", &P::level_out, {D, D}, Init::kLinear},
       {"level_out_bias", &P::level_out_bias, {D}},
-      {"modulation", &P::modulation, {6 * D, D}},
+      {"modulation", &P::modulation, {6 * D, D}, Init::kLinear},
       {"modulation_bias", &P::modulation_bias, {6 * D}},
-      {"block_modulation", &P::block_modulation, {L, 6, D}, Init::kGates},
+      {"block_modulation", &P::block_modulation, {L, 6, D}, Init::kModest},
       {"block_rays", &P::block_rays, {L, D, kRayInputs}, Init::kLinear, true},
       {"query_key_value",
        &P::query_key_value,
@@ -75,10 +75,11 @@ at::Tensor InitialTensor(const ParameterInfo& info,
     case Init::kSmall:
       t.normal_(0, 0.02, generator);
       break;
-    case Init::kGates:  // shift, scale, gate, shift, scale, gate
-      t.select(1, 2).fill_(1);
-      t.select(1, 5).fill_(1);
+    case Init::kModest: {
+      const double deviation = 1 / std::sqrt(static_cast<double>(t.size(-1)));
+      t.normal_(0, deviation, generator);
       break;
+    }
   }
   return t;
 }

@@ -36,7 +36,9 @@ struct Parameters {
 
 // How one of them begins and is trained.
 struct ParameterInfo {
-  enum class Init { kZero, kOne, kLinear, kSmall, kGates };
+  // kLinear: uniform within 1/sqrt(columns); kSmall: normal, deviation .02;
+  // kModest: normal, deviation 1/sqrt(columns).
+  enum class Init { kZero, kOne, kLinear, kSmall, kModest };
 
   const char* name;
   at::Tensor Parameters::*tensor;

@@ -73,9 +73,8 @@ at::Tensor ContextLevels(const Sequences& s) {
 }  // namespace
 
 at::Tensor TrainingLoss(const Parameters& parameters, const Batch& batch,
-                        int self_context_rounds) {
-  const Parameters typed = WithTokenType(
-      parameters, batch.poses.is_cuda() ? at::kBFloat16 : at::kFloat);
+                        int self_context_rounds, at::ScalarType type) {
+  const Parameters typed = WithTokenType(parameters, type);
   Sequences s;
   s.parameters = &typed;
   s.count = static_cast<int>(batch.poses.size(0));

