@@ -10,6 +10,8 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "server/generator/tinyworld/cached_player.h"
 #include "server/generator/tinyworld/command_line.h"
 #include "server/generator/tinyworld/quality_test.h"
@@ -89,14 +91,25 @@ struct Figures {
 };
 
 void Print(const Figures& f) {
+  if (!absl::GetFlag(FLAGS_json)) {
+    std::printf(
+        "psnr %.2f dB, ratio %.2f, session ratio %.2f, %.1f fps, edge %.3f, "
+        "saturation %.3f\n",
+        f.quality.psnr_db, f.ratio, f.session_ratio, f.fps, f.quality.edge,
+        f.quality.saturation);
+    return;
+  }
   std::printf(
-      absl::GetFlag(FLAGS_json)
-          ? "{\"psnr_db\":%.3f,\"ratio\":%.3f,\"session_ratio\":%.3f,"
-            "\"fps\":%.2f,\"edge\":%.4f,\"saturation\":%.4f}\n"
-          : "psnr %.2f dB, ratio %.2f, session ratio %.2f, %.1f fps, edge "
-            "%.3f, saturation %.3f\n",
-      f.quality.psnr_db, f.ratio, f.session_ratio, f.fps, f.quality.edge,
-      f.quality.saturation);
+      "{\"psnr_db\":%.3f,\"psnr_windows_db\":[%s],\"ratio\":%.3f,"
+      "\"session_ratio\":%.3f,\"fps\":%.2f,\"edge\":%.4f,"
+      "\"saturation\":%.4f}\n",
+      f.quality.psnr_db,
+      absl::StrJoin(f.quality.window_psnr_db, ",",
+                    [](std::string* out, double db) {
+                      absl::StrAppendFormat(out, "%.2f", db);
+                    })
+          .c_str(),
+      f.ratio, f.session_ratio, f.fps, f.quality.edge, f.quality.saturation);
 }
 
 // Plays the episodes and measures them.

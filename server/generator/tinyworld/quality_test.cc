@@ -17,6 +17,7 @@ constexpr int kReturnFrames = 2 * kWayOut;
 constexpr int kPrimedChunks = 2;
 constexpr int kLastCompared = 295;  // of retG; nearer pairs share chunks
 constexpr int kSettledFrame = 48;   // of walk
+constexpr int kWindowFrames = 16;
 
 std::vector<Action> SpinActions(bool off) {
   std::vector<Action> actions(kSpinFrames, Action::kLeft);
@@ -27,14 +28,19 @@ std::vector<Action> SpinActions(bool off) {
   return actions;
 }
 
-// Mean over episodes and frames of the PSNR of (B,F,...) pictures in [-1, 1].
-double MeanPsnr(const at::Tensor& a, const at::Tensor& b) {
+// The PSNR of (B,F,...) pictures in [-1, 1], its mean over episodes by frame
+// into the result's windows and its mean over all.
+void SetPsnr(const at::Tensor& a, const at::Tensor& b, QualityResult* result) {
   const at::Tensor error = (a.to(at::kFloat) - b.to(at::kFloat))
                                .square()
                                .flatten(2)
                                .mean(-1)
                                .clamp_min(1e-10);
-  return (10 * (4 / error).log10()).mean().item<double>();
+  const at::Tensor by_frame = (10 * (4 / error).log10()).mean(0);
+  result->psnr_db = by_frame.mean().item<double>();
+  for (const at::Tensor& window : by_frame.split(kWindowFrames)) {
+    result->window_psnr_db.push_back(window.mean().item<double>());
+  }
 }
 
 double MeanEdge(const at::Tensor& frames) {
@@ -123,14 +129,14 @@ QualityResult Measure(QualityTest test, const PlayedEpisodes& played) {
     case QualityTest::kRetT: {
       const int64_t first =
           int64_t{FirstGeneratedChunk(test)} * kFramesPerChunk;
-      result.psnr_db = MeanPsnr(made.slice(1, first), truth.slice(1, first));
+      SetPsnr(made.slice(1, first), truth.slice(1, first), &result);
       break;
     }
     case QualityTest::kRetG: {
       const at::Tensor back = made.slice(1, kWayOut, kLastCompared + 1);
       const at::Tensor out =
           made.slice(1, kReturnFrames - 1 - kLastCompared, kWayOut).flip(1);
-      result.psnr_db = MeanPsnr(back, out);
+      SetPsnr(back, out, &result);
       break;
     }
     case QualityTest::kWalk: {
