@@ -59,12 +59,13 @@ Batch ToBatch(const std::vector<Episode>& episodes) {
   return batch;
 }
 
-Batch TrainingBatch(uint64_t seed, int count, int frames) {
+Batch TrainingBatch(uint64_t seed, int count, int frames,
+                    double there_and_back) {
   Random random(seed);
   std::vector<Episode> episodes;
   episodes.reserve(count);
   for (int i = 0; i < count; ++i) {
-    episodes.push_back(TrainingEpisode(random.Next(), frames));
+    episodes.push_back(TrainingEpisode(random.Next(), frames, there_and_back));
   }
   return ToBatch(episodes);
 }

@@ -20,8 +20,10 @@ struct Batch {
 // Episodes of equal length on the CPU.
 Batch ToBatch(const std::vector<Episode>& episodes);
 
-// `count` training episodes, drawn from `seed` alone.
-Batch TrainingBatch(uint64_t seed, int count, int frames);
+// `count` training episodes, drawn from `seed` alone, of which a share of
+// `there_and_back` goes there and back.
+Batch TrainingBatch(uint64_t seed, int count, int frames,
+                    double there_and_back);
 
 // Uninitialised, on `device`.
 Batch EmptyBatch(int count, int frames, const at::Device& device);

@@ -8,8 +8,6 @@ namespace {
 constexpr double kKeepWalking = 0.85;
 constexpr double kKeepTurning = 0.9;
 constexpr double kOneDirection = 1.0 / 3;
-constexpr double kTurningShare = 0.25;
-constexpr double kThereAndBackShare = 0.19;
 constexpr int kShortestWay = 8;  // frames, out and on the way back
 
 Action DrawWalk(Random& random) {
@@ -82,7 +80,7 @@ Episode ThereAndBack(const Episode& episode, int out, int frames) {
   return result;
 }
 
-Episode TrainingEpisode(uint64_t seed, int frames) {
+Episode TrainingEpisode(uint64_t seed, int frames, double there_and_back) {
   Random random(seed);
   const Maze maze = MakeMaze(random.Next());
   const double kind = random.Uniform();
@@ -90,7 +88,7 @@ Episode TrainingEpisode(uint64_t seed, int frames) {
     return Play(maze, TurningActions(frames, random));
   }
   Episode walk = Play(maze, WalkActions(frames, random));
-  if (kind >= kTurningShare + kThereAndBackShare) return walk;
+  if (kind >= kTurningShare + there_and_back) return walk;
   const int out = kShortestWay + random.Below(frames - 2 * kShortestWay);
   return ThereAndBack(walk, out, frames);
 }

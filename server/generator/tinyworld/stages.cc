@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/generator/tinyworld/episode.h"
 #include "server/generator/tinyworld/random.h"
 #include "server/generator/tinyworld/shape.h"
 
@@ -20,25 +21,29 @@ bool InRange(const Stage& s) {
   return s.frames >= kShortestEpisode && s.frames % kFramesPerChunk == 0 &&
          s.batch > 0 && s.steps > 0 && s.first_rate > 0 && s.first_rate <= 1 &&
          s.last_rate > 0 && s.last_rate <= 1 && s.self_context >= 0 &&
-         s.self_context <= 1;
+         s.self_context <= 1 && s.there_and_back >= 0 &&
+         s.there_and_back <= 1 - kTurningShare;
 }
 
 absl::StatusOr<Stage> ParseStage(absl::string_view text) {
   const std::vector<absl::string_view> parts = absl::StrSplit(text, ':');
   Stage s;
   const bool parsed =
-      (parts.size() == 5 || parts.size() == 6) &&
+      parts.size() >= 5 && parts.size() <= 7 &&
       absl::SimpleAtoi(parts[0], &s.frames) &&
       absl::SimpleAtoi(parts[1], &s.batch) &&
       absl::SimpleAtoi(parts[2], &s.steps) &&
       absl::SimpleAtod(parts[3], &s.first_rate) &&
       absl::SimpleAtod(parts[4], &s.last_rate) &&
-      (parts.size() < 6 || absl::SimpleAtod(parts[5], &s.self_context));
+      (parts.size() < 6 || absl::SimpleAtod(parts[5], &s.self_context)) &&
+      (parts.size() < 7 || absl::SimpleAtod(parts[6], &s.there_and_back));
   if (!parsed || !InRange(s)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "stages: '", text, "' is no FRAMES:BATCH:STEPS:FIRST:LAST",
-        "[:SELF_CONTEXT] with frames a multiple of 4 of at least ",
-        kShortestEpisode, ", rates in (0,1] and self-context in [0,1]"));
+        "[:SELF_CONTEXT[:THERE_AND_BACK]] with frames a multiple of 4 of at "
+        "least ",
+        kShortestEpisode, ", rates in (0,1], self-context in [0,1] and ",
+        "there-and-back in [0,", 1 - kTurningShare, "]"));
   }
   return s;
 }

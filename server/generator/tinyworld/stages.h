@@ -17,12 +17,13 @@ struct Stage {
   int64_t steps = 0;
   double first_rate = 0;
   double last_rate = 0;
-  double self_context = 0;  // share of the steps
+  double self_context = 0;       // share of the steps
+  double there_and_back = 0.19;  // share of the episodes
 };
 
-// Parses "FRAMES:BATCH:STEPS:FIRST:LAST[:SELF_CONTEXT],...", for instance
-// "48:24:2000:1:0.8,192:8:900:0.35:0.01:0.5". INVALID_ARGUMENT names the part
-// that is out of range.
+// Parses "FRAMES:BATCH:STEPS:FIRST:LAST[:SELF_CONTEXT[:THERE_AND_BACK]],...",
+// for instance "48:24:2000:1:0.8,192:8:900:0.35:0.01:0.5". INVALID_ARGUMENT
+// names the part that is out of range.
 absl::StatusOr<std::vector<Stage>> ParseStages(absl::string_view text);
 
 int64_t TotalSteps(const std::vector<Stage>& stages);

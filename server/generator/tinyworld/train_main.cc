@@ -14,9 +14,10 @@
 #include "server/generator/tinyworld/weights_file.h"
 
 ABSL_FLAG(std::string, stages, "",
-          "FRAMES:BATCH:STEPS:FIRST:LAST[:SELF_CONTEXT],... with the learning "
-          "rate's first and last share of its peak and the share of steps "
-          "with self-made context");
+          "FRAMES:BATCH:STEPS:FIRST:LAST[:SELF_CONTEXT[:THERE_AND_BACK]],... "
+          "with the learning rate's first and last share of its peak, the "
+          "share of steps with self-made context and of episodes that go "
+          "there and back");
 ABSL_FLAG(std::string, out, "",
           "prefix of what is written after each stage: PREFIX.safetensors, "
           "the averaged weights, and PREFIX.state, to resume from");
@@ -32,17 +33,21 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// An untrained model's is about 1, whatever the batch.
+constexpr double kDiverged = 5;
+
 absl::StatusOr<Parameters> Start() {
   const std::string path = absl::GetFlag(FLAGS_weights);
   if (path.empty()) return InitialParameters(absl::GetFlag(FLAGS_seed));
   return LoadWeights(path);
 }
 
-// Prints the mean time of a step since the last line, which waits for the
-// device.
+// Prints the loss and the mean time of a step since the last line, which
+// waits for the device.
 class Log {
  public:
-  void Line(const Trainer& trainer, int64_t total) {
+  // ABORTED if the run has diverged.
+  absl::Status Line(const Trainer& trainer, int64_t total) {
     const double loss = trainer.Loss();
     const Clock::time_point now = Clock::now();
     const double ms =
@@ -54,6 +59,9 @@ class Log {
                  std::chrono::duration<double>(now - start_).count());
     last_ = now;
     last_step_ = trainer.step();
+    if (loss < kDiverged) return absl::OkStatus();
+    return absl::AbortedError(absl::StrCat(
+        "loss: ", loss, " at step ", last_step_, ", at most ", kDiverged));
   }
 
   void Resume(int64_t step) { last_step_ = step; }
@@ -84,7 +92,8 @@ absl::Status RunPlan(Trainer& trainer, const std::vector<Stage>& stages) {
       trainer.TrainStep();
       if (trainer.step() % absl::GetFlag(FLAGS_log_steps) == 0 ||
           trainer.step() == total) {
-        log.Line(trainer, total);
+        const absl::Status status = log.Line(trainer, total);
+        if (!status.ok()) return status;
       }
     }
     const absl::Status status = SaveAll(trainer);

@@ -60,8 +60,8 @@ void Trainer::TrainStep() {
   const PlannedStep plan = PlanStep(stages_, seed_, step_);
   if (plan.stage != stage_) EnterStage(plan.stage);
   const Stage& stage = stages_[stage_];
-  const Batch episodes =
-      TrainingBatch(StepSeed(seed_, step_, 0), stage.batch, stage.frames);
+  const Batch episodes = TrainingBatch(StepSeed(seed_, step_, 0), stage.batch,
+                                       stage.frames, stage.there_and_back);
   CopyBatch(capture_ ? Pinned(episodes) : episodes, batch_);
   optimizer_->Prepare(step_, plan.rate);
   at::Generator generator = at::globalContext().defaultGenerator(device_);

@@ -108,8 +108,8 @@ TEST(ThereAndBackTest, GoesForwardsAgain) {
 
 TEST(TrainingEpisodeTest, IsPureInItsSeedAndFullLength) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
-    const Episode a = TrainingEpisode(seed, 48);
-    const Episode b = TrainingEpisode(seed, 48);
+    const Episode a = TrainingEpisode(seed, 48, 0.2);
+    const Episode b = TrainingEpisode(seed, 48, 0.2);
     ASSERT_EQ(a.frames(), 48);
     ASSERT_EQ(a.actions, b.actions);
     ASSERT_TRUE(SamePose(a.poses.back(), b.poses.back()));
@@ -120,7 +120,7 @@ TEST(TrainingEpisodeTest, MixesItsKinds) {
   constexpr int kEpisodes = 2000;
   int turning = 0;
   for (uint64_t seed = 0; seed < kEpisodes; ++seed) {
-    const Episode e = TrainingEpisode(seed, 48);
+    const Episode e = TrainingEpisode(seed, 48, 0.2);
     bool moves = false;
     for (const Action a : e.actions) {
       moves = moves || a == Action::kForward || a == Action::kBack;
