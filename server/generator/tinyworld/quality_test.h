@@ -44,7 +44,7 @@ PlayedEpisodes PlayEpisodes(QualityTest test, const Batch& batch,
                             WorldPlayer& player);
 
 struct QualityResult {
-  double psnr_db = 0;     // of the test's pairs of frames; walk: 0
+  double psnr_db = 0;                  // of the test's pairs of frames; walk: 0
   std::vector<double> window_psnr_db;  // the same by 16 frames
   double edge = 0;        // 99th percentile of |horizontal step|, generated /
                           // simulator, frames 48-303 of walk; else 0
