@@ -33,10 +33,11 @@ Episode Play(const Maze& maze, std::vector<Action> actions);
 // each turn the pose stays for one idle frame.
 Episode ThereAndBack(const Episode& episode, int out, int frames);
 
+inline constexpr double kTurningShare = 0.25;
+
 // The training mix: a share of kTurningShare turns on the spot, one of
 // `there_and_back` goes there and back, the rest walks. Pure in its arguments;
 // frames >= 20.
-inline constexpr double kTurningShare = 0.25;
 Episode TrainingEpisode(uint64_t seed, int frames, double there_and_back);
 
 }  // namespace qvg::tinyworld

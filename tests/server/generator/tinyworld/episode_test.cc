@@ -130,5 +130,15 @@ TEST(TrainingEpisodeTest, MixesItsKinds) {
   EXPECT_NEAR(turning / double{kEpisodes}, 0.25, 0.04);
 }
 
+TEST(TrainingEpisodeTest, GoesThereAndBackAsOftenAsAsked) {
+  constexpr int kEpisodes = 2000;
+  int changed = 0;  // against the plain walk of the same seed
+  for (uint64_t seed = 0; seed < kEpisodes; ++seed) {
+    changed += TrainingEpisode(seed, 48, 0).actions !=
+               TrainingEpisode(seed, 48, 0.4).actions;
+  }
+  EXPECT_NEAR(changed / double{kEpisodes}, 0.4, 0.04);
+}
+
 }  // namespace
 }  // namespace qvg::tinyworld

@@ -11,19 +11,10 @@
 #include "server/generator/tinyworld/raycaster.h"
 #include "server/generator/tinyworld/shape.h"
 #include "server/generator/tinyworld/world_player.h"
+#include "tests/server/generator/tinyworld/nonzero_parameters.h"
 
 namespace qvg::tinyworld {
 namespace {
-
-// A model that does something: no zero matrices.
-Parameters RandomParameters() {
-  Parameters p = InitialParameters(1);
-  p.attention_out.uniform_(-0.06, 0.06);
-  p.mlp_down.uniform_(-0.03, 0.03);
-  p.head.uniform_(-0.06, 0.06);
-  p.modulation.uniform_(-0.01, 0.01);
-  return p;
-}
 
 at::Tensor OwnAttention(int, const at::Tensor&, const at::Tensor&,
                         const at::Tensor& v) {
@@ -87,7 +78,7 @@ TEST(PredictTest, AnUntrainedModelPredictsGrey) {
 }
 
 TEST(PredictTest, ChunksAndCopiesDoNotMeetOutsideAttention) {
-  const Parameters p = RandomParameters();
+  const Parameters p = NonzeroParameters();
   const Batch batch = TrainingBatch(1, 1, 20, 0.2);
   const at::Tensor poses = batch.poses.view({-1, 4, 3}).narrow(0, 0, 2);
   const at::Tensor actions = batch.actions.view({-1, 4}).narrow(0, 0, 2);
@@ -108,7 +99,7 @@ TEST(PredictTest, ChunksAndCopiesDoNotMeetOutsideAttention) {
 }
 
 TEST(PredictTest, ActionsAndPosesMatter) {
-  const Parameters p = RandomParameters();
+  const Parameters p = NonzeroParameters();
   const at::Tensor poses = at::rand({1, 4, 3});
   const at::Tensor actions = at::zeros({1, 4}, at::kInt);
   const at::Tensor tokens = at::randn({1, 1, kTokens, kTokenValues});
@@ -125,7 +116,7 @@ TEST(PredictTest, ActionsAndPosesMatter) {
 // Training sees a sequence at once, generation chunk by chunk: the same clean
 // history must give the same prediction.
 TEST(PredictTest, TrainingAndGenerationAgree) {
-  const Parameters p = RandomParameters();
+  const Parameters p = NonzeroParameters();
   constexpr int kChunks = 6;  // longer than the local window
   const Batch batch = TrainingBatch(2, 1, kChunks * kFramesPerChunk, 0.2);
   const at::Tensor truth = RenderBatch(batch);

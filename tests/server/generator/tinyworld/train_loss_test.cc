@@ -9,19 +9,11 @@
 
 #include "server/generator/tinyworld/batch.h"
 #include "server/generator/tinyworld/parameters.h"
+#include "tests/server/generator/tinyworld/nonzero_parameters.h"
 #include "tests/server/generator/tinyworld/torch_device.h"
 
 namespace qvg::tinyworld {
 namespace {
-
-// Every matrix does something.
-Parameters Restless() {
-  Parameters p = InitialParameters(1);
-  p.attention_out.uniform_(-0.06, 0.06);
-  p.mlp_down.uniform_(-0.03, 0.03);
-  p.head.uniform_(-0.06, 0.06);
-  return p;
-}
 
 struct LossAndGradients {
   double loss = 0;
@@ -46,7 +38,7 @@ class FusedLossTest : public testing::TestWithParam<int> {};
 // The whole step in BF16 with the fused kernels against FP32 without them.
 TEST_P(FusedLossTest, GradientsPointWherePlainOnesDo) {
   if (!at::hasCUDA()) GTEST_SKIP() << "NO GPU: fused kernels were not tested";
-  const Parameters parameters = Restless();
+  const Parameters parameters = NonzeroParameters();
   const Batch host = TrainingBatch(5, 2, GetParam(), 0.2);
   const Batch batch = {host.cells.to(at::kCUDA), host.poses.to(at::kCUDA),
                        host.actions.to(at::kCUDA)};
