@@ -20,5 +20,8 @@ if(QVG_CUDA_ROOT)
   set(CMAKE_CUDA_COMPILER ${QVG_CUDA_ROOT}/bin/nvcc CACHE FILEPATH "")
 endif()
 set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
-# CMake 3.25 knows no later one.
-set(CMAKE_CUDA_STANDARD 17)
+# CMake 3.25 does not know that nvcc has it.
+set(CMAKE_CUDA_STANDARD 20)
+set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+set(CMAKE_CUDA_FLAGS --expt-relaxed-constexpr CACHE STRING "")
