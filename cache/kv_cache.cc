@@ -5,23 +5,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cache/segments.h"
 #include "cache/unpacked_block.h"
-#include "kernels/copy_tokens.h"
+#include "kernels/dispatch.h"
 
 namespace qvg {
 namespace {
 
 using kernels::KvSegment;
 using kernels::PackedTensor;
-using kernels::ParallelFor;
-
-std::string TensorName(int64_t layer, int64_t tensor) {
-  return absl::StrCat("layers[", layer, "].", tensor == 0 ? "keys" : "values");
-}
-
-const PackedTensor& TensorOf(const KvSegment& segment, int64_t tensor) {
-  return tensor == 0 ? segment.keys : segment.values;
-}
 
 bool IsUnpacked(const PackedTensor& tensor) {
   return tensor.codec.encoding == kernels::Encoding::kF32 ||
@@ -92,67 +84,57 @@ SpanShape KvCache::ShapeOf(int64_t chunks) const {
   return GlobalShape(layout_, groups_, chunks);
 }
 
-absl::Status KvCache::CheckChunk(absl::Span<const KvSegment> layers,
-                                 ParallelFor& parallel_for) const {
+absl::Status KvCache::CheckChunk(absl::Span<const KvSegment> layers) const {
   if (layers.size() != layout_.window_chunks.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "layers: ", layers.size(), " given, the model has ", layout_.layers()));
   }
-  std::vector<uint8_t> finite(2 * layers.size());
-  for (size_t i = 0; i < finite.size(); ++i) {
+  for (size_t i = 0; i < 2 * layers.size(); ++i) {
     absl::Status status = CheckShape(TensorOf(layers[i / 2], i % 2), layout_,
                                      TensorName(i / 2, i % 2));
     if (!status.ok()) return status;
   }
-  parallel_for(finite.size(), [&](int64_t i, int) {
-    finite[i] = kernels::AllFinite(TensorOf(layers[i / 2], i % 2)) ? 1 : 0;
-  });
-  const auto bad = std::find(finite.begin(), finite.end(), uint8_t{0});
-  if (bad == finite.end()) return absl::OkStatus();
-  const int64_t i = bad - finite.begin();
-  return absl::InvalidArgumentError(
-      absl::StrCat(TensorName(i / 2, i % 2), ": NaN or infinity"));
+  return absl::OkStatus();
 }
 
 absl::Status KvCache::Append(absl::Span<const KvSegment> layers,
-                             const PrefixKey& key, ParallelFor& parallel_for,
+                             const PrefixKey& key,
+                             const kernels::Executor& executor,
                              Workspace& workspace) {
-  absl::Status status = CheckChunk(layers, parallel_for);
-  if (!status.ok()) return status;
-  if (!groups_.global.layers.empty()) {
-    status = AppendGlobal(layers, key, parallel_for, workspace);
-    if (!status.ok()) return status;
+  absl::Status status = CheckChunk(layers);
+  if (status.ok()) status = CheckFinite(layers, executor, workspace);
+  if (status.ok() && !groups_.global.layers.empty()) {
+    status = AppendGlobal(layers, key, executor, workspace);
   }
   for (UnpackedRing& window : boundary_->windows) {
-    window.Write(chunks_, layers, parallel_for);
+    if (status.ok()) status = window.Write(chunks_, layers, executor);
   }
-  ++chunks_;
-  return absl::OkStatus();
+  if (status.ok()) ++chunks_;
+  return status;
 }
 
 absl::Status KvCache::AppendGlobal(absl::Span<const KvSegment> layers,
                                    const PrefixKey& key,
-                                   ParallelFor& parallel_for,
+                                   const kernels::Executor& executor,
                                    Workspace& workspace) {
   const bool sink = chunks_ < spec_.sink_chunks;
   const bool packs = !sink && CompletesSpan();
   if (sink || packs) {
     absl::StatusOr<KvSpan> span =
-        sink ? SinkSpan(layers, key, parallel_for)
-             : PackedSpan(layers, key, parallel_for, workspace);
+        sink ? SinkSpan(layers, key, executor)
+             : PackedSpan(layers, key, executor, workspace);
     if (!span.ok()) return span.status();
     spans_.push_back(std::make_shared<const KvSpan>(*std::move(span)));
   }
-  // Nothing fails from here on.
+  // Nothing fails from here on but a device, and then for good.
   std::vector<PrefixKey>& keys = boundary_->tail_keys;
   if (packs) {
     keys.erase(keys.begin(), keys.begin() + std::min<int64_t>(spec_.span_chunks,
                                                               keys.size()));
   }
   if (sink || (packs && spec_.tail_chunks == 0)) return absl::OkStatus();
-  boundary_->tail.Write(chunks_ - spec_.sink_chunks, layers, parallel_for);
   keys.push_back(key);
-  return absl::OkStatus();
+  return boundary_->tail.Write(chunks_ - spec_.sink_chunks, layers, executor);
 }
 
 // Whether the next chunk pushes a whole span out of the tail.
@@ -180,22 +162,25 @@ absl::StatusOr<KvSpan> KvCache::NewSpan(int64_t first_chunk, int64_t chunks,
 
 absl::StatusOr<KvSpan> KvCache::SinkSpan(absl::Span<const KvSegment> layers,
                                          const PrefixKey& key,
-                                         ParallelFor& parallel_for) {
+                                         const kernels::Executor& executor) {
   absl::StatusOr<KvSpan> span = NewSpan(chunks_, 1, /*packed=*/false, key);
   if (!span.ok()) return span;
   const UnpackedBlock block = {span->shape, spec_.unpacked};
-  uint8_t* data = span->buffer.bytes().data();
-  parallel_for(2 * int64_t{span->shape.layers}, [&](int64_t i, int) {
-    const int index = static_cast<int>(i / 2);
-    block.Store(TensorOf(layers[groups_.global.layers[index]], i % 2), index,
-                static_cast<int>(i % 2), 0, data);
-  });
+  std::vector<kernels::TokenCopy> copies;
+  for (int i = 0; i < 2 * span->shape.layers; ++i) {
+    copies.push_back(
+        block.CopyOf(TensorOf(layers[groups_.global.layers[i / 2]], i % 2),
+                     i / 2, i % 2, 0, span->buffer.bytes().data()));
+  }
+  const absl::Status status = ToStatus(kernels::CopyTokens(
+      copies.data(), static_cast<int>(copies.size()), executor));
+  if (!status.ok()) return status;
   return span;
 }
 
 absl::StatusOr<KvSpan> KvCache::PackedSpan(absl::Span<const KvSegment> layers,
                                            const PrefixKey& key,
-                                           ParallelFor& parallel_for,
+                                           const kernels::Executor& executor,
                                            Workspace& workspace) {
   // Named after its last chunk, which with r = 0 is the new one.
   const PrefixKey& name = spec_.tail_chunks == 0
@@ -205,11 +190,14 @@ absl::StatusOr<KvSpan> KvCache::PackedSpan(absl::Span<const KvSegment> layers,
       NewSpan(chunks_ - tail_size(), spec_.span_chunks,
               /*packed=*/true, name);
   if (!span.ok()) return span;
-  const std::vector<KvSegment> source = SpanSource(layers, parallel_for);
-  const size_t scratch = codec_->WorkspaceBytes(span->shape, parallel_for);
-  absl::Status status = codec_->Encode(
-      span->shape, source, name.Derive("kmeans", 0), span->buffer.bytes(),
-      workspace.Get(scratch), parallel_for);
+  const auto source = SpanSource(layers, executor);
+  if (!source.ok()) return source.status();
+  const auto scratch =
+      workspace.Get(codec_->WorkspaceBytes(span->shape, executor));
+  if (!scratch.ok()) return scratch.status();
+  const absl::Status status =
+      codec_->Encode(span->shape, *source, name.Derive("kmeans", 0),
+                     span->buffer.bytes(), *scratch, executor);
   if (!status.ok()) return status;
   return span;
 }
@@ -217,11 +205,13 @@ absl::StatusOr<KvSpan> KvCache::PackedSpan(absl::Span<const KvSegment> layers,
 // The chunks of the next span, one segment per layer: out of the tail, or the
 // new chunk itself where a span is one chunk and nothing waits. Writes at most
 // to a slot of the tail that is not in use.
-std::vector<KvSegment> KvCache::SpanSource(absl::Span<const KvSegment> layers,
-                                           ParallelFor& parallel_for) {
+absl::StatusOr<std::vector<KvSegment>> KvCache::SpanSource(
+    absl::Span<const KvSegment> layers, const kernels::Executor& executor) {
   const bool direct = spec_.tail_chunks == 0 && spec_.span_chunks == 1;
   if (spec_.tail_chunks == 0 && !direct) {
-    boundary_->tail.Write(chunks_ - spec_.sink_chunks, layers, parallel_for);
+    const absl::Status status =
+        boundary_->tail.Write(chunks_ - spec_.sink_chunks, layers, executor);
+    if (!status.ok()) return status;
   }
   const int64_t first = chunks_ - tail_size() - spec_.sink_chunks;
   std::vector<KvSegment> source;

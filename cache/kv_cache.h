@@ -17,8 +17,8 @@
 #include "cache/pool/memory_pool.h"
 #include "cache/prefix_key.h"
 #include "cache/workspace.h"
+#include "kernels/executor.h"
 #include "kernels/packed_tensor.h"
-#include "kernels/parallel_for.h"
 
 namespace qvg {
 
@@ -58,11 +58,13 @@ class KvCache {
   // Adds the chunk whose clean keys and values are layers[l] (unpacked,
   // tokens_per_chunk tokens, before any RoPE-like rotation of keys), under the
   // key of the world after it, and packs what leaves the tail.
-  // INVALID_ARGUMENT names the layer and tensor of a wrong shape, a NaN or an
-  // infinity; RESOURCE_EXHAUSTED when the reservation has no room. On error
-  // the history is as it was.
+  // `layers`, `workspace` and the reservation are of executor.memory(); on a
+  // device the call waits once, for the check of the numbers, and the rest is
+  // enqueued. INVALID_ARGUMENT names the layer and tensor of a wrong shape, a
+  // NaN or an infinity; RESOURCE_EXHAUSTED when the reservation has no room.
+  // On error the history is as it was, unless the device was lost.
   absl::Status Append(absl::Span<const kernels::KvSegment> layers,
-                      const PrefixKey& key, kernels::ParallelFor& parallel_for,
+                      const PrefixKey& key, const kernels::Executor& executor,
                       Workspace& workspace);
 
   // Appends to `segments` what the next chunk's attention in layer `layer`
@@ -83,23 +85,22 @@ class KvCache {
   int64_t tail_size() const;
   bool CompletesSpan() const;
   SpanShape ShapeOf(int64_t chunks) const;
-  absl::Status CheckChunk(absl::Span<const kernels::KvSegment> layers,
-                          kernels::ParallelFor& parallel_for) const;
+  absl::Status CheckChunk(absl::Span<const kernels::KvSegment> layers) const;
   absl::StatusOr<KvSpan> NewSpan(int64_t first_chunk, int64_t chunks,
                                  bool packed, const PrefixKey& key);
   absl::StatusOr<KvSpan> SinkSpan(absl::Span<const kernels::KvSegment> layers,
                                   const PrefixKey& key,
-                                  kernels::ParallelFor& parallel_for);
+                                  const kernels::Executor& executor);
   absl::StatusOr<KvSpan> PackedSpan(absl::Span<const kernels::KvSegment> layers,
                                     const PrefixKey& key,
-                                    kernels::ParallelFor& parallel_for,
+                                    const kernels::Executor& executor,
                                     Workspace& workspace);
-  std::vector<kernels::KvSegment> SpanSource(
+  absl::StatusOr<std::vector<kernels::KvSegment>> SpanSource(
       absl::Span<const kernels::KvSegment> layers,
-      kernels::ParallelFor& parallel_for);
+      const kernels::Executor& executor);
   absl::Status AppendGlobal(absl::Span<const kernels::KvSegment> layers,
                             const PrefixKey& key,
-                            kernels::ParallelFor& parallel_for,
+                            const kernels::Executor& executor,
                             Workspace& workspace);
   kernels::KvSegment View(const KvSpan& span, int index) const;
 

@@ -1,7 +1,5 @@
 #include "cache/unpacked_block.h"
 
-#include "kernels/copy_tokens.h"
-
 namespace qvg {
 namespace {
 
@@ -43,10 +41,10 @@ kernels::KvSegment UnpackedBlock::View(const uint8_t* data, int layer,
           Tensor(data + Offset(layer, 1, first), tokens)};
 }
 
-void UnpackedBlock::Store(const kernels::PackedTensor& from, int layer,
-                          int tensor, int64_t first, uint8_t* data) const {
-  kernels::CopyTokens(from, EncodingOf(type),
-                      data + Offset(layer, tensor, first));
+kernels::TokenCopy UnpackedBlock::CopyOf(const kernels::PackedTensor& from,
+                                         int layer, int tensor, int64_t first,
+                                         uint8_t* data) const {
+  return {from, EncodingOf(type), data + Offset(layer, tensor, first)};
 }
 
 int64_t Bf16Bytes(int layers, int heads, int head_dim, int64_t tokens) {

@@ -6,6 +6,7 @@
 #include "absl/types/span.h"
 #include "cache/cache_spec.h"
 #include "cache/codec/codec.h"
+#include "kernels/dispatch.h"
 #include "kernels/packed_tensor.h"
 
 namespace qvg {
@@ -23,9 +24,9 @@ struct UnpackedBlock {
   kernels::KvSegment View(const uint8_t* data, int layer, int64_t first,
                           int64_t tokens) const;
 
-  // Copies keys (tensor 0) or values (1) to the tokens from `first` on.
-  void Store(const kernels::PackedTensor& from, int layer, int tensor,
-             int64_t first, uint8_t* data) const;
+  // What copies keys (tensor 0) or values (1) to the tokens from `first` on.
+  kernels::TokenCopy CopyOf(const kernels::PackedTensor& from, int layer,
+                            int tensor, int64_t first, uint8_t* data) const;
 
  private:
   int64_t Offset(int layer, int tensor, int64_t token) const;  // bytes

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/segments.h"
 namespace qvg {
 namespace {
 
@@ -40,19 +41,18 @@ absl::StatusOr<UnpackedRing> UnpackedRing::Create(const KvLayout& layout,
   return ring;
 }
 
-void UnpackedRing::Write(int64_t chunk,
-                         absl::Span<const kernels::KvSegment> layers,
-                         kernels::ParallelFor& parallel_for) {
+absl::Status UnpackedRing::Write(int64_t chunk,
+                                 absl::Span<const kernels::KvSegment> layers,
+                                 const kernels::Executor& executor) {
   const int64_t first = chunk % slots_ * tokens_per_chunk_;
-  uint8_t* data = buffer_.bytes().data();
-  parallel_for(2 * static_cast<int64_t>(layers_.size()),
-               [&](int64_t item, int) {
-                 const int index = static_cast<int>(item / 2);
-                 const int tensor = static_cast<int>(item % 2);
-                 const kernels::KvSegment& from = layers[layers_[index]];
-                 block_.Store(tensor == 0 ? from.keys : from.values, index,
-                              tensor, first, data);
-               });
+  std::vector<kernels::TokenCopy> copies;
+  for (int i = 0; i < 2 * static_cast<int>(layers_.size()); ++i) {
+    copies.push_back(block_.CopyOf(TensorOf(layers[layers_[i / 2]], i % 2),
+                                   i / 2, i % 2, first,
+                                   buffer_.bytes().data()));
+  }
+  return ToStatus(kernels::CopyTokens(
+      copies.data(), static_cast<int>(copies.size()), executor));
 }
 
 kernels::KvSegment UnpackedRing::View(int index, int64_t first,

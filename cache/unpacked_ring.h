@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "cache/cache_spec.h"
@@ -11,8 +12,8 @@
 #include "cache/layer_groups.h"
 #include "cache/pool/memory_pool.h"
 #include "cache/unpacked_block.h"
+#include "kernels/executor.h"
 #include "kernels/packed_tensor.h"
-#include "kernels/parallel_for.h"
 
 namespace qvg {
 
@@ -34,9 +35,9 @@ class UnpackedRing {
                        int slots, ElementType type);
 
   // Stores chunk `chunk` out of `layers`, the segments of all layers of the
-  // model.
-  void Write(int64_t chunk, absl::Span<const kernels::KvSegment> layers,
-             kernels::ParallelFor& parallel_for);
+  // model. Fails only where a device does, which is then lost.
+  absl::Status Write(int64_t chunk, absl::Span<const kernels::KvSegment> layers,
+                     const kernels::Executor& executor);
 
   // Chunks [first, first + count) of the group's layer number `index`, which
   // lie in consecutive slots.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
 namespace qvg {
@@ -16,10 +17,11 @@ class Workspace {
  public:
   // At least `bytes` bytes, 64-byte aligned, of unspecified content. Ends the
   // life of what was handed out before.
-  absl::Span<uint8_t> Get(size_t bytes) {
+  absl::StatusOr<absl::Span<uint8_t>> Get(size_t bytes) {
     const size_t lines = (bytes + sizeof(Line) - 1) / sizeof(Line);
     if (lines > lines_.size()) lines_ = std::vector<Line>(lines);
-    return {reinterpret_cast<uint8_t*>(lines_.data()), bytes};
+    return absl::Span<uint8_t>(reinterpret_cast<uint8_t*>(lines_.data()),
+                               bytes);
   }
 
   size_t bytes() const { return lines_.size() * sizeof(Line); }

@@ -11,7 +11,10 @@ namespace qvg::kernels {
 
 inline Error ToError(cudaError_t error) {
   if (error == cudaSuccess) return Error::Ok();
-  return {Error::Code::kDevice, cudaGetErrorString(error)};
+  const Error::Code code = error == cudaErrorMemoryAllocation
+                               ? Error::Code::kOutOfMemory
+                               : Error::Code::kDevice;
+  return {code, cudaGetErrorString(error)};
 }
 
 // Of the launch before.

@@ -6,7 +6,13 @@ namespace qvg::kernels {
 // What a kernel returns: nothing throws here and nothing allocates, so an
 // error is a code and a string literal that names the argument at fault.
 struct [[nodiscard]] Error {
-  enum class Code { kOk, kInvalidArgument, kUnimplemented, kDevice };
+  enum class Code {
+    kOk,
+    kInvalidArgument,
+    kUnimplemented,
+    kOutOfMemory,  // of a device
+    kDevice,       // anything else that CUDA says
+  };
 
   Code code = Code::kOk;
   const char* message = "";

@@ -8,8 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "kernels/executor.h"
 #include "kernels/packed_tensor.h"
-#include "kernels/parallel_for.h"
 
 namespace qvg {
 
@@ -34,21 +34,23 @@ class Codec {
 
   // Workspace that Encode needs.
   virtual size_t WorkspaceBytes(const SpanShape& shape,
-                                const kernels::ParallelFor&) const = 0;
+                                const kernels::Executor& executor) const = 0;
 
   // Encodes layers[i] (unpacked, kF32 or kBf16, one per layer of `shape`; keys
   // before any RoPE-like rotation) into `out` of exactly SpanBytes(shape).
+  // Every number is finite (CheckFinite); `out` says nothing if one is not.
   // `seed` drives every random choice; same input and seed, same bytes, for
-  // any number of threads. INVALID_ARGUMENT for NaN or infinity, naming layer
-  // and tensor; `out` is then unspecified.
+  // any number of threads. All memory is where `executor` runs; on a device
+  // the work is enqueued. INVALID_ARGUMENT names layer and tensor of a wrong
+  // shape.
   virtual absl::Status Encode(const SpanShape& shape,
                               absl::Span<const kernels::KvSegment> layers,
                               uint64_t seed, absl::Span<uint8_t> out,
                               absl::Span<uint8_t> workspace,
-                              kernels::ParallelFor& parallel_for) const = 0;
+                              const kernels::Executor& executor) const = 0;
 
   // What attention reads of layer `layer`. Valid as long as `bytes` and the
-  // codec are.
+  // codec are, and where they are.
   virtual kernels::KvSegment View(const SpanShape& shape, int layer,
                                   absl::Span<const uint8_t> bytes) const = 0;
 };

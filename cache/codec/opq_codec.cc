@@ -2,14 +2,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/codec/codec_util.h"
-#include "kernels/product.h"
+#include "kernels/dispatch.h"
 
 namespace qvg {
 namespace {
 
 using kernels::KvSegment;
 using kernels::PackedTensor;
-using kernels::ParallelFor;
 
 class OpqCodec : public Codec {
  public:
@@ -20,19 +19,19 @@ class OpqCodec : public Codec {
   }
 
   size_t WorkspaceBytes(const SpanShape& shape,
-                        const ParallelFor& parallel_for) const override {
+                        const kernels::Executor& executor) const override {
     kernels::ProductArgs args;
     args.rows.codec.head_dim = shape.head_dim;
     args.rows.heads = shape.heads;
     args.rows.tokens = shape.tokens;
     args.parts = tables_->parts();
-    return kernels::ProductWorkspaceBytes(args, parallel_for);
+    return kernels::ProductWorkspaceBytes(args, executor);
   }
 
   absl::Status Encode(const SpanShape& shape,
                       absl::Span<const KvSegment> layers, uint64_t seed,
                       absl::Span<uint8_t> out, absl::Span<uint8_t> workspace,
-                      ParallelFor& parallel_for) const override;
+                      const kernels::Executor& executor) const override;
 
   KvSegment View(const SpanShape& shape, int layer,
                  absl::Span<const uint8_t> bytes) const override {
@@ -82,13 +81,13 @@ absl::Status OpqCodec::Encode(const SpanShape& shape,
                               absl::Span<const KvSegment> layers,
                               uint64_t /*seed*/, absl::Span<uint8_t> out,
                               absl::Span<uint8_t> workspace,
-                              ParallelFor& parallel_for) const {
+                              const kernels::Executor& executor) const {
   absl::Status status = CheckShape(shape);
   if (status.ok()) {
     status = CheckMemory(out, SpanBytes(shape), workspace,
-                         WorkspaceBytes(shape, parallel_for));
+                         WorkspaceBytes(shape, executor));
   }
-  if (status.ok()) status = CheckSource(shape, layers, parallel_for);
+  if (status.ok()) status = CheckSource(shape, layers);
   for (int i = 0; status.ok() && i < 2 * shape.layers; ++i) {
     const int layer = i / 2;
     const int tensor = i % 2;
@@ -99,7 +98,7 @@ absl::Status OpqCodec::Encode(const SpanShape& shape,
     args.codes = out.data() + CodesAt(shape, layer, tensor);
     args.scales = out.data() + ScalesAt(shape, layer, tensor);
     status = ToStatus(kernels::EncodeProduct(args, workspace.data(),
-                                             workspace.size(), parallel_for));
+                                             workspace.size(), executor));
   }
   return status;
 }

@@ -170,9 +170,10 @@ absl::Status Fit::Assign(Workspace* workspace) {
                  tensor_.codebook.data()};
   args.codes = codes_.data();
   args.scales = scales_.data();
-  const absl::Span<uint8_t> memory =
+  const auto memory =
       workspace->Get(kernels::ProductWorkspaceBytes(args, parallel_for_));
-  return ToStatus(kernels::EncodeProduct(args, memory.data(), memory.size(),
+  if (!memory.ok()) return memory.status();
+  return ToStatus(kernels::EncodeProduct(args, memory->data(), memory->size(),
                                          parallel_for_));
 }
 

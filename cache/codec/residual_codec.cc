@@ -2,8 +2,7 @@
 
 #include "cache/codec/codec_util.h"
 #include "kernels/counter_random.h"
-#include "kernels/kmeans.h"
-#include "kernels/rows.h"
+#include "kernels/dispatch.h"
 #include "kernels/workspace.h"
 
 namespace qvg {
@@ -13,7 +12,6 @@ using kernels::CodecDescriptor;
 using kernels::KmeansArgs;
 using kernels::KvSegment;
 using kernels::PackedTensor;
-using kernels::ParallelFor;
 using kernels::Points;
 using kernels::QuantizeRule;
 using kernels::WorkspaceCutter;
@@ -36,12 +34,12 @@ class ResidualCodec : public Codec {
   }
 
   size_t WorkspaceBytes(const SpanShape& shape,
-                        const ParallelFor& parallel_for) const override;
+                        const kernels::Executor& executor) const override;
 
   absl::Status Encode(const SpanShape& shape,
                       absl::Span<const KvSegment> layers, uint64_t seed,
                       absl::Span<uint8_t> out, absl::Span<uint8_t> workspace,
-                      ParallelFor& parallel_for) const override;
+                      const kernels::Executor& executor) const override;
 
   KvSegment View(const SpanShape& shape, int layer,
                  absl::Span<const uint8_t> bytes) const override;
@@ -65,13 +63,13 @@ class ResidualCodec : public Codec {
   absl::Status EncodeTensor(const PackedTensor& rows, uint64_t seed,
                             const TensorBytes& bytes,
                             absl::Span<uint8_t> workspace,
-                            ParallelFor& parallel_for) const;
+                            const kernels::Executor& executor) const;
   kernels::Error EncodeStage(const Points& points, int stage, uint64_t seed,
                              const TensorBytes& bytes,
                              absl::Span<uint8_t> workspace,
-                             ParallelFor& parallel_for) const;
+                             const kernels::Executor& executor) const;
   kernels::Error EncodeResidual(const Points& points, const TensorBytes& bytes,
-                                ParallelFor& parallel_for) const;
+                                const kernels::Executor& executor) const;
 
   ResidualOptions options_;
 };
@@ -163,39 +161,37 @@ KmeansArgs ResidualCodec::StageArgs(const Points& points, int stage,
 }
 
 size_t ResidualCodec::WorkspaceBytes(const SpanShape& shape,
-                                     const ParallelFor& parallel_for) const {
+                                     const kernels::Executor& executor) const {
   WorkspaceCutter cutter;
   cutter.Take<uint16_t>(shape.tokens * shape.heads * shape.head_dim);
   if (options_.stages > 0) {
     KmeansArgs args;
     args.points = {nullptr, shape.heads, shape.tokens, shape.head_dim};
     args.clusters = options_.centroids;
-    cutter.Take<uint8_t>(static_cast<int64_t>(
-        kernels::KmeansWorkspaceBytes(args, parallel_for)));
+    cutter.Take<uint8_t>(
+        static_cast<int64_t>(kernels::KmeansWorkspaceBytes(args, executor)));
   }
   return cutter.bytes();
 }
 
-kernels::Error ResidualCodec::EncodeStage(const Points& points, int stage,
-                                          uint64_t seed,
-                                          const TensorBytes& bytes,
-                                          absl::Span<uint8_t> workspace,
-                                          ParallelFor& parallel_for) const {
+kernels::Error ResidualCodec::EncodeStage(
+    const Points& points, int stage, uint64_t seed, const TensorBytes& bytes,
+    absl::Span<uint8_t> workspace, const kernels::Executor& executor) const {
   const KmeansArgs args = StageArgs(points, stage, bytes);
   kernels::Error error =
-      kernels::KmeansDraw(args, kernels::RandomBits(seed, stage));
+      kernels::KmeansDraw(args, kernels::RandomBits(seed, stage), executor);
   if (error.ok()) {
     error = kernels::Kmeans(args, options_.iterations, workspace.data(),
-                            workspace.size(), parallel_for);
+                            workspace.size(), executor);
   }
   if (!error.ok()) return error;
   return kernels::SubtractCentroids(points, args.centroids, args.clusters,
-                                    args.labels, parallel_for);
+                                    args.labels, executor);
 }
 
-kernels::Error ResidualCodec::EncodeResidual(const Points& points,
-                                             const TensorBytes& bytes,
-                                             ParallelFor& parallel_for) const {
+kernels::Error ResidualCodec::EncodeResidual(
+    const Points& points, const TensorBytes& bytes,
+    const kernels::Executor& executor) const {
   kernels::QuantizeArgs args;
   args.points = points;
   args.rule = options_.rule;
@@ -204,25 +200,23 @@ kernels::Error ResidualCodec::EncodeResidual(const Points& points,
   args.codes = bytes.codes;
   args.scales = bytes.scales;
   args.zeros = bytes.zeros;
-  return kernels::Quantize(args, parallel_for);
+  return kernels::Quantize(args, executor);
 }
 
-absl::Status ResidualCodec::EncodeTensor(const PackedTensor& rows,
-                                         uint64_t seed,
-                                         const TensorBytes& bytes,
-                                         absl::Span<uint8_t> workspace,
-                                         ParallelFor& parallel_for) const {
+absl::Status ResidualCodec::EncodeTensor(
+    const PackedTensor& rows, uint64_t seed, const TensorBytes& bytes,
+    absl::Span<uint8_t> workspace, const kernels::Executor& executor) const {
   WorkspaceCutter cutter(workspace.data());
   const int dim = rows.codec.head_dim;
   const Points points = {cutter.Take<uint16_t>(rows.tokens * rows.heads * dim),
                          rows.heads, rows.tokens, dim};
   kernels::Error error =
-      kernels::DecodeRows(rows, 0, rows.tokens, points.values, parallel_for);
+      kernels::DecodeRows(rows, 0, rows.tokens, points.values, executor);
   for (int stage = 0; error.ok() && stage < options_.stages; ++stage) {
     error = EncodeStage(points, stage, seed, bytes,
-                        workspace.subspan(cutter.bytes()), parallel_for);
+                        workspace.subspan(cutter.bytes()), executor);
   }
-  if (error.ok()) error = EncodeResidual(points, bytes, parallel_for);
+  if (error.ok()) error = EncodeResidual(points, bytes, executor);
   return ToStatus(error);
 }
 
@@ -230,16 +224,16 @@ absl::Status ResidualCodec::Encode(const SpanShape& shape,
                                    absl::Span<const KvSegment> layers,
                                    uint64_t seed, absl::Span<uint8_t> out,
                                    absl::Span<uint8_t> workspace,
-                                   ParallelFor& parallel_for) const {
+                                   const kernels::Executor& executor) const {
   absl::Status status = CheckMemory(out, SpanBytes(shape), workspace,
-                                    WorkspaceBytes(shape, parallel_for));
-  if (status.ok()) status = CheckSource(shape, layers, parallel_for);
+                                    WorkspaceBytes(shape, executor));
+  if (status.ok()) status = CheckSource(shape, layers);
   for (int i = 0; status.ok() && i < 2 * shape.layers; ++i) {
     const int layer = i / 2;
     const int tensor = i % 2;
     status = EncodeTensor(
         TensorOf(layers[layer], tensor), kernels::RandomBits(seed, i),
-        Locate(shape, layer, tensor, out.data()), workspace, parallel_for);
+        Locate(shape, layer, tensor, out.data()), workspace, executor);
   }
   return status;
 }

@@ -1,7 +1,10 @@
 #include "cache/codec/unpacked_codec.h"
 
+#include <vector>
+
 #include "cache/codec/codec_util.h"
 #include "cache/unpacked_block.h"
+#include "kernels/dispatch.h"
 
 namespace qvg {
 namespace {
@@ -15,7 +18,7 @@ class UnpackedCodec : public Codec {
   }
 
   size_t WorkspaceBytes(const SpanShape&,
-                        const kernels::ParallelFor&) const override {
+                        const kernels::Executor&) const override {
     return 0;
   }
 
@@ -23,18 +26,17 @@ class UnpackedCodec : public Codec {
                       absl::Span<const kernels::KvSegment> layers,
                       uint64_t /*seed*/, absl::Span<uint8_t> out,
                       absl::Span<uint8_t> workspace,
-                      kernels::ParallelFor& parallel_for) const override {
+                      const kernels::Executor& executor) const override {
     absl::Status status = CheckMemory(out, SpanBytes(shape), workspace, 0);
-    if (status.ok()) status = CheckSource(shape, layers, parallel_for);
+    if (status.ok()) status = CheckSource(shape, layers);
     if (!status.ok()) return status;
-    const UnpackedBlock block = Block(shape);
-    parallel_for(2 * shape.layers, [&](int64_t i, int) {
-      const int layer = static_cast<int>(i / 2);
-      const int tensor = static_cast<int>(i % 2);
-      block.Store(TensorOf(layers[layer], tensor), layer, tensor, 0,
-                  out.data());
-    });
-    return absl::OkStatus();
+    std::vector<kernels::TokenCopy> copies;
+    for (int i = 0; i < 2 * shape.layers; ++i) {
+      copies.push_back(Block(shape).CopyOf(TensorOf(layers[i / 2], i % 2),
+                                           i / 2, i % 2, 0, out.data()));
+    }
+    return ToStatus(kernels::CopyTokens(
+        copies.data(), static_cast<int>(copies.size()), executor));
   }
 
   kernels::KvSegment View(const SpanShape& shape, int layer,

@@ -25,7 +25,7 @@ class FakeCodec : public Codec {
   }
 
   size_t WorkspaceBytes(const SpanShape& shape,
-                        const kernels::ParallelFor&) const override {
+                        const kernels::Executor&) const override {
     return static_cast<size_t>(shape.tokens);
   }
 
@@ -33,10 +33,10 @@ class FakeCodec : public Codec {
                       absl::Span<const kernels::KvSegment> layers,
                       uint64_t seed, absl::Span<uint8_t> out,
                       absl::Span<uint8_t> workspace,
-                      kernels::ParallelFor& parallel_for) const override {
+                      const kernels::Executor& executor) const override {
     if (!failure_.ok()) return failure_;
     if (static_cast<int64_t>(out.size()) != SpanBytes(shape) ||
-        workspace.size() != WorkspaceBytes(shape, parallel_for) ||
+        workspace.size() != WorkspaceBytes(shape, executor) ||
         static_cast<int>(layers.size()) != shape.layers) {
       return absl::InternalError("sizes");
     }
@@ -46,8 +46,10 @@ class FakeCodec : public Codec {
       if (layers[layer].keys.tokens != shape.tokens) {
         return absl::InternalError("tokens");
       }
-      block.Store(layers[layer].keys, layer, 0, 0, out.data());
-      block.Store(layers[layer].values, layer, 1, 0, out.data());
+      const kernels::TokenCopy copies[] = {
+          block.CopyOf(layers[layer].keys, layer, 0, 0, out.data()),
+          block.CopyOf(layers[layer].values, layer, 1, 0, out.data())};
+      (void)kernels::CopyTokens(copies, 2, executor);
     }
     std::memcpy(out.data() + block.bytes(), &seed, sizeof(seed));
     return absl::OkStatus();

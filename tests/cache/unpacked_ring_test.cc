@@ -72,7 +72,8 @@ class UnpackedRingTest : public testing::TestWithParam<ElementType> {
 TEST_P(UnpackedRingTest, HoldsTheNewestChunks) {
   UnpackedRing ring = MakeRing(4);
   for (int64_t chunk = 0; chunk < 11; ++chunk) {
-    ring.Write(chunk, ChunkData(layout_, chunk).segments(), serial_);
+    ASSERT_TRUE(
+        ring.Write(chunk, ChunkData(layout_, chunk).segments(), serial_).ok());
     const int64_t count = std::min<int64_t>(chunk + 1, 4);
     ExpectChunks(ring, chunk + 1 - count, count);
   }

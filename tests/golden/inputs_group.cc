@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "cache/codec/registry.h"
+#include "cache/segments.h"
 #include "kernels/decode_tile.h"
 #include "kernels/thread_pool.h"
 #include "tests/golden/groups.h"
@@ -47,6 +48,9 @@ absl::Status Encode(const Encoder& encoder, const PointSet& points,
   kernels::AlignedBuffer workspace(
       encoder.codec->WorkspaceBytes(encoder.shape, serial));
   const kernels::KvSegment layer = {RowsOf(points), RowsOf(points)};
+  Workspace scratch;
+  const absl::Status finite = CheckFinite({&layer, 1}, serial, scratch);
+  if (!finite.ok()) return finite;
   return encoder.codec->Encode(
       encoder.shape, {&layer, 1}, 1,
       {static_cast<uint8_t*>(span->data()), span->size()},

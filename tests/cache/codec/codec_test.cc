@@ -178,21 +178,6 @@ TEST_P(CodecTest, TheSeedDrivesEveryChoice) {
   EXPECT_EQ(Encoded(5).copy() == Encoded(6).copy(), !draws);
 }
 
-TEST_P(CodecTest, RefusesNanAndInfinityByName) {
-  for (const float bad : {NAN, INFINITY, -INFINITY}) {
-    kernels::RandomTensor source(
-        kernels::Rows(kernels::Encoding::kF32, GetParam().head_dim), kHeads,
-        kTokens, 3);
-    source.at(kTokens - 1, 1, 7) = bad;
-    std::vector<KvSegment> layers = Layers();
-    layers[1].values = source.view();
-    const absl::Status status = Encode(NewSpan(Shape()), layers, 1, 2);
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_THAT(std::string(status.message()),
-                HasSubstr("layers[1].values: NaN or infinity"));
-  }
-}
-
 TEST_P(CodecTest, ExtremeNumbersDecodeToNumbers) {
   for (const float extreme : {3e38f, 1e30f, 1e-40f, 0.0f, 1e4f}) {
     for (int d = 0; d < GetParam().head_dim; ++d) {

@@ -1,0 +1,73 @@
+#include "cache/segments.h"
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "kernels/thread_pool.h"
+#include "tests/cache/chunk_data.h"
+
+namespace qvg {
+namespace {
+
+using ::testing::HasSubstr;
+
+KvLayout Layout() {
+  KvLayout layout;
+  layout.heads = 3;
+  layout.head_dim = 64;
+  layout.tokens_per_chunk = 7;
+  layout.window_chunks = {0, 0};
+  return layout;
+}
+
+TEST(SegmentsTest, NamesAndTensors) {
+  const ChunkData data(Layout(), 1);
+  EXPECT_EQ(TensorName(3, 0), "layers[3].keys");
+  EXPECT_EQ(TensorName(0, 1), "layers[0].values");
+  const kernels::KvSegment& segment = data.segments()[1];
+  EXPECT_EQ(&TensorOf(segment, 0), &segment.keys);
+  EXPECT_EQ(&TensorOf(segment, 1), &segment.values);
+}
+
+TEST(SegmentsTest, StatusOfAnError) {
+  using Code = kernels::Error::Code;
+  EXPECT_TRUE(ToStatus(kernels::Error::Ok()).ok());
+  EXPECT_EQ(ToStatus({Code::kInvalidArgument, "x"}).code(),
+            absl::StatusCode::kInternal);
+  EXPECT_EQ(ToStatus({Code::kUnimplemented, "x"}).code(),
+            absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(ToStatus({Code::kOutOfMemory, "x"}).code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ToStatus({Code::kDevice, "lost"}), absl::InternalError("lost"));
+}
+
+// Wherever the number is, whatever is wrong with it.
+TEST(SegmentsTest, FindsWhatIsNotFinite) {
+  kernels::ThreadPool pool(2);
+  Workspace workspace;
+  ChunkData data(Layout(), 1);
+  EXPECT_TRUE(CheckFinite(data.segments(), pool, workspace).ok());
+  EXPECT_TRUE(CheckFinite({}, pool, workspace).ok());
+  for (const float bad :
+       {NAN, INFINITY, -INFINITY, std::numeric_limits<float>::max()}) {
+    for (int i = 0; i < 4; ++i) {
+      for (const int at : {0, 3 * 64 + 7, 3 * 7 * 64 - 1}) {
+        float& value = data.values(i / 2, i % 2)[at];
+        const float good = std::exchange(value, bad);
+        const absl::Status status =
+            CheckFinite(data.segments(), pool, workspace);
+        EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+        EXPECT_THAT(std::string(status.message()),
+                    HasSubstr(TensorName(i / 2, i % 2) + ": NaN or infinity"));
+        value = good;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace qvg
