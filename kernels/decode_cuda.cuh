@@ -1,22 +1,14 @@
 #ifndef KERNELS_DECODE_CUDA_CUH_
 #define KERNELS_DECODE_CUDA_CUH_
 
-#include <cuda_bf16.h>
-#include <cuda_fp8.h>
-
 #include <cstdint>
 
+#include "kernels/decode_codes_cuda.cuh"
 #include "kernels/packed_tensor.h"
 
 // The one tile decoder, on the device: eight channels of one token at a time,
 // whatever the encoding.
 namespace qvg::kernels::device {
-
-inline constexpr int kOctet = 8;
-
-__device__ inline float E4M3(uint8_t bits) {
-  return __half2float(__half(__nv_cvt_fp8_to_halfraw(bits, __NV_E4M3)));
-}
 
 __device__ inline float2 BFloat16Pair(uint32_t bits) {
   return make_float2(__uint_as_float(bits << 16),
@@ -34,45 +26,21 @@ __device__ inline void AddBFloat16Octet(const uint16_t* from, float* out) {
   }
 }
 
-// Codes of eight channels, first in the highest bits.
-__device__ inline uint32_t CodeWord(const uint8_t* codes, int bits,
-                                    int64_t octet) {
-  if (bits == 2) {
-    const uint16_t word = reinterpret_cast<const uint16_t*>(codes)[octet];
-    return __byte_perm(word, 0, 0x0144) & 0xffff0000u;
-  }
-  const uint32_t word = reinterpret_cast<const uint32_t*>(codes)[octet];
-  return __byte_perm(word, 0, 0x0123);
-}
-
 __device__ inline void DecodeResidualOctet(const PackedTensor& t, int head,
                                            int64_t token, int channel,
                                            float* out) {
   const CodecDescriptor& codec = t.codec;
   const int dim = codec.head_dim;
   const int64_t row = token * t.heads + head;
-  const int64_t block = (row * dim + channel) / codec.block;
-  const uint32_t word =
-      CodeWord(t.codes, codec.bits, (row * dim + channel) / kOctet);
-  const float scale = E4M3(t.scales[block]);
-  const float bias =
-      codec.asymmetric ? 0.0f : static_cast<float>((1 << (codec.bits - 1)) - 1);
-  const float zero = codec.asymmetric ? E4M3(t.zeros[block]) : 0.0f;
-#pragma unroll
-  for (int i = 0; i < kOctet; ++i) {
-    const uint32_t code = (word << (codec.bits * i)) >> (32 - codec.bits);
-    out[i] = __fadd_rn(__fmul_rn(static_cast<float>(code) - bias, scale), zero);
-  }
+  StoredOctet(t, row, channel, out);
+  LevelsOctet(t, (row * dim + channel) / codec.block, out);
   for (int s = 0; s < codec.stages; ++s) {
     const int64_t stage = int64_t{s} * t.heads + head;
     const int id = t.ids[stage * t.tokens + token];
     AddBFloat16Octet(
         t.centroids + (stage * codec.centroids + id) * dim + channel, out);
   }
-#pragma unroll
-  for (int i = 0; i < kOctet; ++i) {
-    out[i] = __bfloat162float(__float2bfloat16_rn(out[i]));
-  }
+  RoundOctet(out);
 }
 
 // In the space of the codebook: neither rotated nor shifted by the mean.
@@ -93,6 +61,17 @@ __device__ inline void DecodeProductOctet(const PackedTensor& t, int head,
   }
 }
 
+__device__ inline void DecodeBFloat16Octet(const PackedTensor& t, int head,
+                                           int64_t token, int channel,
+                                           float* out) {
+  const auto* values = static_cast<const uint16_t*>(t.values) +
+                       token * t.token_stride + head * t.head_stride + channel;
+#pragma unroll
+  for (int i = 0; i < kOctet; ++i) {
+    out[i] = __uint_as_float(uint32_t{values[i]} << 16);
+  }
+}
+
 // Channels [channel, channel + 8) of a token, 8 a divisor of `channel`. Rows of
 // kF32 and kBf16 may lie off every alignment.
 __device__ inline void DecodeOctet(const PackedTensor& t, int head,
@@ -106,16 +85,18 @@ __device__ inline void DecodeOctet(const PackedTensor& t, int head,
       }
       return;
     case Encoding::kBf16:
-#pragma unroll
-      for (int i = 0; i < kOctet; ++i) {
-        out[i] = __uint_as_float(
-            uint32_t{static_cast<const uint16_t*>(t.values)[at + i]} << 16);
-      }
-      return;
+      return DecodeBFloat16Octet(t, head, token, channel, out);
     case Encoding::kResidual:
       return DecodeResidualOctet(t, head, token, channel, out);
     case Encoding::kProduct:
       return DecodeProductOctet(t, head, token, channel, out);
+    case Encoding::kMinMax: {
+      const int64_t grouped = GroupedTokens(t.codec, t.tokens);
+      if (token < grouped) {
+        return DecodeMinMaxOctet(t, head, token, channel, out);
+      }
+      return DecodeBFloat16Octet(t, head, token - grouped, channel, out);
+    }
   }
 }
 

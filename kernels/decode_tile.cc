@@ -1,5 +1,7 @@
 #include "kernels/decode_tile.h"
 
+#include <initializer_list>
+
 namespace qvg::kernels {
 namespace {
 
@@ -10,10 +12,26 @@ Error CheckRows(const PackedTensor& t) {
   return Error::Ok();
 }
 
+Error CheckBits(const CodecDescriptor& codec) {
+  if (codec.bits == 2 || codec.bits == 4) return Error::Ok();
+  return Error::Invalid("bits: must be 2 or 4");
+}
+
+// At most one of the grids and packings beside the symmetric one.
+Error CheckGrid(const CodecDescriptor& codec) {
+  if (int{codec.asymmetric} + int{codec.four_levels} + int{codec.trits} > 1) {
+    return Error::Invalid("asymmetric, four_levels, trits: more than one");
+  }
+  if (codec.bits != 2 && (codec.four_levels || codec.trits)) {
+    return Error::Invalid("four_levels, trits: bits must be 2");
+  }
+  return Error::Ok();
+}
+
 Error CheckResidual(const PackedTensor& t) {
   const CodecDescriptor& codec = t.codec;
-  if (codec.bits != 2 && codec.bits != 4) {
-    return Error::Invalid("bits: must be 2 or 4");
+  for (const Error error : {CheckBits(codec), CheckGrid(codec)}) {
+    if (!error.ok()) return error;
   }
   if (codec.block != 16 && codec.block != 32 && codec.block != 64) {
     return Error::Invalid("block: must be 16, 32 or 64");
@@ -52,6 +70,35 @@ Error CheckProduct(const PackedTensor& t) {
   return Error::Ok();
 }
 
+Error CheckGroups(const CodecDescriptor& codec) {
+  if (codec.axis == GroupAxis::kToken) {
+    if (codec.hadamard) {
+      return Error::Invalid("hadamard: groups must be of channels");
+    }
+    return codec.block > 0 ? Error::Ok()
+                           : Error::Invalid("block: must be at least 1");
+  }
+  if (codec.block < 16 || codec.head_dim % codec.block != 0) {
+    return Error::Invalid("block: must be at least 16 and divide head_dim");
+  }
+  return Error::Ok();
+}
+
+Error CheckMinMax(const PackedTensor& t) {
+  for (const Error error : {CheckBits(t.codec), CheckGroups(t.codec)}) {
+    if (!error.ok()) return error;
+  }
+  const int64_t grouped = GroupedTokens(t.codec, t.tokens);
+  if (grouped > 0 && (t.codes == nullptr || t.half_scales == nullptr ||
+                      t.half_zeros == nullptr)) {
+    return Error::Invalid("codes, half_scales, half_zeros: null");
+  }
+  if (grouped < t.tokens && t.values == nullptr) {
+    return Error::Invalid("values: null");
+  }
+  return Error::Ok();
+}
+
 }  // namespace
 
 Error Check(const PackedTensor& tensor) {
@@ -69,6 +116,8 @@ Error Check(const PackedTensor& tensor) {
       return CheckResidual(tensor);
     case Encoding::kProduct:
       return CheckProduct(tensor);
+    case Encoding::kMinMax:
+      return CheckMinMax(tensor);
   }
   return Error::Invalid("encoding: unknown");
 }

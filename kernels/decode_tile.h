@@ -15,7 +15,8 @@ Error Check(const PackedTensor& tensor);
 // Writes tokens [first, first + tokens) of head `head` as FP32 rows out[
 // tokens, D]. kResidual adds code * scale, the zero point if there is one, and
 // then the centroids in the order of the stages, in FP32, and rounds once to
-// BF16. `tensor` passes Check().
+// BF16. kMinMax is code * scale + zero in FP32, with `hadamard` times that
+// matrix (kernels/hadamard.h), rounded once to BF16. `tensor` passes Check().
 void DecodeTile(const PackedTensor& tensor, int head, int64_t first,
                 int64_t tokens, float* out);
 

@@ -5,11 +5,35 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 //
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "hwy/highway.h"
+#include "kernels/hadamard.h"
 #include "kernels/numeric.h"
 #include "kernels/simd_numeric-inl.h"
+
+#ifndef KERNELS_DECODE_TILE_CPU_ONCE_
+#define KERNELS_DECODE_TILE_CPU_ONCE_
+namespace qvg::kernels::internal {
+
+// The five trits of every byte, and three zeros to store eight at once.
+inline constexpr std::array<std::array<uint8_t, 8>, 256> kTrits = [] {
+  std::array<std::array<uint8_t, 8>, 256> trits{};
+  for (int byte = 0; byte < 256; ++byte) {
+    for (int i = 0; i < 5; ++i) {
+      trits[byte][i] =
+          static_cast<uint8_t>(Trit(static_cast<uint8_t>(byte), i));
+    }
+  }
+  return trits;
+}();
+
+// How stored codes become multiples of the scale.
+enum class Grid { kSymmetric, kAsymmetric, kFourLevels };
+
+}  // namespace qvg::kernels::internal
+#endif  // KERNELS_DECODE_TILE_CPU_ONCE_
 
 HWY_BEFORE_NAMESPACE();
 namespace qvg::kernels {
@@ -25,6 +49,7 @@ void DecodeTileTarget(const PackedTensor& tensor, int head, int64_t first,
 #else
 
 namespace hn = hwy::HWY_NAMESPACE;
+using internal::Grid;
 
 // Reads codes of kBits bits, one vector of channels at a time: the bytes that
 // hold them are copied to every lane and shifted by what the lane's channel
@@ -40,13 +65,15 @@ class CodeReader {
     }
   }
 
+  void Start(const uint8_t* codes) { codes_ = codes; }
+
   // The stored codes of channels [channel, channel + kLanes).
-  VecF32 Read(const uint8_t* codes, int channel) const {
+  VecF32 Read(int channel) const {
     constexpr TagF32 df;
     constexpr hn::RebindToUnsigned<TagF32> du;
     constexpr hn::RebindToSigned<TagF32> di;
     const auto shifted =
-        hn::Shr(Broadcast(codes + channel * kBits / 8), hn::Load(du, shifts_));
+        hn::Shr(Broadcast(codes_ + channel * kBits / 8), hn::Load(du, shifts_));
     const auto code = hn::And(shifted, hn::Set(du, (1u << kBits) - 1));
     return hn::ConvertTo(df, hn::BitCast(di, code));
   }
@@ -67,6 +94,30 @@ class CodeReader {
   }
 
   HWY_ALIGN uint32_t shifts_[kLanes];
+  const uint8_t* codes_ = nullptr;
+};
+
+// The same for trits: a row is unpacked to bytes first.
+class TritReader {
+ public:
+  explicit TritReader(int dim) : bytes_((dim + 4) / 5) {}
+
+  void Start(const uint8_t* codes) {
+    for (int i = 0; i < bytes_; ++i) {
+      std::memcpy(stored_ + 5 * i, internal::kTrits[codes[i]].data(), 8);
+    }
+  }
+
+  VecF32 Read(int channel) const {
+    constexpr hn::Rebind<uint8_t, TagF32> d8;
+    constexpr hn::RebindToSigned<TagF32> di;
+    const auto bytes = hn::LoadU(d8, stored_ + channel);
+    return hn::ConvertTo(TagF32(), hn::PromoteTo(di, bytes));
+  }
+
+ private:
+  int bytes_;
+  uint8_t stored_[kMaxHeadDim + 8];
 };
 
 // What one row is made of.
@@ -74,7 +125,7 @@ struct ResidualRow {
   ResidualRow(const PackedTensor& t, int head, int64_t token) {
     const int dim = t.codec.head_dim;
     const int64_t row = token * t.heads + head;
-    codes = t.codes + row * (dim * t.codec.bits / 8);
+    codes = t.codes + row * CodeBytes(t.codec);
     scales = t.scales + row * (dim / t.codec.block);
     zeros = t.zeros + (t.codec.asymmetric ? row * (dim / t.codec.block) : 0);
     for (int s = 0; s < t.codec.stages; ++s) {
@@ -90,24 +141,41 @@ struct ResidualRow {
   const uint16_t* centroids[kMaxStages];
 };
 
-template <int kBits, bool kAsymmetric>
-void DecodeResidual(const PackedTensor& t, int head, int64_t first,
-                    int64_t tokens, float* out) {
+// What stored codes of one block stand for; `bias` is that of kSymmetric.
+template <Grid kGrid>
+HWY_INLINE VecF32 Levels(const ResidualRow& row, int block, VecF32 bias,
+                         VecF32 stored) {
   constexpr TagF32 df;
-  const CodeReader<kBits> reader;
-  const auto bias = hn::Set(df, float{(1 << (kBits - 1)) - 1});
+  const uint8_t pattern = row.scales[block];
+  if constexpr (kGrid == Grid::kFourLevels) {
+    const auto centred = hn::Sub(stored, hn::Set(df, 1.5f));
+    const auto outer = hn::Gt(hn::Abs(centred), hn::Set(df, 1.0f));
+    const float scale = kE4M3Values[pattern & 0x7f];
+    const auto level =
+        hn::IfThenElse(outer, hn::Set(df, scale),
+                       hn::Set(df, FourLevelRatio(pattern) * scale));
+    return hn::CopySign(level, centred);
+  }
+  const auto scale = hn::Set(df, kE4M3Values[pattern]);
+  if constexpr (kGrid == Grid::kAsymmetric) {
+    const auto zero = hn::Set(df, kE4M3Values[row.zeros[block]]);
+    return hn::Add(hn::Mul(stored, scale), zero);
+  }
+  return hn::Mul(hn::Sub(stored, bias), scale);
+}
+
+template <Grid kGrid, typename Reader>
+void DecodeResidual(const PackedTensor& t, int head, int64_t first,
+                    int64_t tokens, Reader reader, float* out) {
+  constexpr TagF32 df;
+  const auto bias =
+      hn::Set(df, static_cast<float>((1 << (t.codec.bits - 1)) - 1));
   for (int64_t i = 0; i < tokens; ++i) {
     const ResidualRow row(t, head, first + i);
+    reader.Start(row.codes);
     for (int d = 0; d < t.codec.head_dim; d += kLanes, out += kLanes) {
       const int block = d / t.codec.block;
-      const auto scale = hn::Set(df, kE4M3Values[row.scales[block]]);
-      auto value = reader.Read(row.codes, d);
-      if constexpr (kAsymmetric) {
-        const auto zero = hn::Set(df, kE4M3Values[row.zeros[block]]);
-        value = hn::Add(hn::Mul(value, scale), zero);
-      } else {
-        value = hn::Mul(hn::Sub(value, bias), scale);
-      }
+      auto value = Levels<kGrid>(row, block, bias, reader.Read(d));
       for (int s = 0; s < t.codec.stages; ++s) {
         value = hn::Add(value, LoadBFloat16(row.centroids[s] + d));
       }
@@ -117,12 +185,67 @@ void DecodeResidual(const PackedTensor& t, int head, int64_t first,
 }
 
 template <int kBits>
+void DecodeBits(const PackedTensor& t, int head, int64_t first, int64_t tokens,
+                float* out) {
+  const CodeReader<kBits> reader;
+  if (t.codec.asymmetric) {
+    DecodeResidual<Grid::kAsymmetric>(t, head, first, tokens, reader, out);
+  } else {
+    DecodeResidual<Grid::kSymmetric>(t, head, first, tokens, reader, out);
+  }
+}
+
 void DecodeResidual(const PackedTensor& t, int head, int64_t first,
                     int64_t tokens, float* out) {
-  if (t.codec.asymmetric) {
-    DecodeResidual<kBits, true>(t, head, first, tokens, out);
+  if (t.codec.trits) {
+    const TritReader reader(t.codec.head_dim);
+    DecodeResidual<Grid::kSymmetric>(t, head, first, tokens, reader, out);
+  } else if (t.codec.four_levels) {
+    const CodeReader<2> reader;
+    DecodeResidual<Grid::kFourLevels>(t, head, first, tokens, reader, out);
+  } else if (t.codec.bits == 2) {
+    DecodeBits<2>(t, head, first, tokens, out);
   } else {
-    DecodeResidual<kBits, false>(t, head, first, tokens, out);
+    DecodeBits<4>(t, head, first, tokens, out);
+  }
+}
+
+// FP16 numbers of kLanes channels from `d` on: one each for groups along
+// tokens, one for all of them for groups of `block` channels.
+HWY_INLINE VecF32 LoadGroups(const CodecDescriptor& codec,
+                             const uint16_t* halves, int d) {
+  constexpr TagF32 df;
+  if (codec.axis == GroupAxis::kChannel) {
+    return hn::Set(df, HalfToFloat(halves[d / codec.block]));
+  }
+  constexpr hn::Rebind<uint16_t, TagF32> d16;
+  constexpr hn::Rebind<hwy::float16_t, TagF32> dh;
+  return hn::PromoteTo(df, hn::BitCast(dh, hn::LoadU(d16, halves + d)));
+}
+
+template <int kBits>
+void DecodeMinMax(const PackedTensor& t, int head, int64_t first,
+                  int64_t tokens, float* out) {
+  constexpr TagF32 df;
+  CodeReader<kBits> reader;
+  const CodecDescriptor& codec = t.codec;
+  const int dim = codec.head_dim;
+  const bool along_tokens = codec.axis == GroupAxis::kToken;
+  for (int64_t i = first; i < first + tokens; ++i, out += dim) {
+    const int64_t row = i * t.heads + head;
+    const int64_t group = along_tokens
+                              ? (i / codec.block * t.heads + head) * dim
+                              : row * (dim / codec.block);
+    reader.Start(t.codes + row * CodeBytes(codec));
+    for (int d = 0; d < dim; d += kLanes) {
+      const auto scale = LoadGroups(codec, t.half_scales + group, d);
+      const auto zero = LoadGroups(codec, t.half_zeros + group, d);
+      hn::StoreU(hn::Add(hn::Mul(reader.Read(d), scale), zero), df, out + d);
+    }
+    if (codec.hadamard) Hadamard(dim, out);
+    for (int d = 0; d < dim; d += kLanes) {
+      hn::StoreU(RoundToBFloat16(hn::LoadU(df, out + d)), df, out + d);
+    }
   }
 }
 
@@ -154,6 +277,19 @@ void DecodeBFloat16(const PackedTensor& t, int head, int64_t first,
       hn::StoreU(LoadBFloat16(row + d), TagF32(), out);
     }
   }
+}
+
+// Whole groups first, then the BF16 rows after them.
+void DecodeMinMax(const PackedTensor& t, int head, int64_t first,
+                  int64_t tokens, float* out) {
+  const int64_t grouped = GroupedTokens(t.codec, t.tokens);
+  const int64_t end = first + tokens;
+  const int64_t middle = std::clamp(grouped, first, end);
+  const auto decode = t.codec.bits == 2 ? &DecodeMinMax<2> : &DecodeMinMax<4>;
+  decode(t, head, first, middle - first, out);
+  if (middle == end) return;
+  DecodeBFloat16(t, head, middle - grouped, end - middle,
+                 out + (middle - first) * t.codec.head_dim);
 }
 
 // row = rotation * row + mean, in place.
@@ -192,11 +328,12 @@ void DecodeTileTarget(const PackedTensor& t, int head, int64_t first,
     case Encoding::kBf16:
       return DecodeBFloat16(t, head, first, tokens, out);
     case Encoding::kResidual:
-      return t.codec.bits == 2 ? DecodeResidual<2>(t, head, first, tokens, out)
-                               : DecodeResidual<4>(t, head, first, tokens, out);
+      return DecodeResidual(t, head, first, tokens, out);
     case Encoding::kProduct:
       DecodeProduct(t, head, first, tokens, out);
       return RotateTile(t.tables, t.codec.head_dim, head, tokens, out);
+    case Encoding::kMinMax:
+      return DecodeMinMax(t, head, first, tokens, out);
   }
 }
 

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "kernels/decode_tile.h"
+#include "kernels/hadamard.h"
 #include "kernels/numeric.h"
 
 namespace qvg::kernels {
@@ -19,17 +20,31 @@ int StoredCode(const uint8_t* codes, int bits, int channel) {
   return (codes[channel / per_byte] >> shift) & ((1 << bits) - 1);
 }
 
+// What one code of kResidual stands for, without zero point and centroids.
+float ResidualLevel(const CodecDescriptor& codec, const uint8_t* codes,
+                    int channel, uint8_t scale) {
+  if (codec.trits) {
+    return static_cast<float>(Trit(codes[channel / 5], channel % 5) - 1) *
+           E4M3ToFloat(scale);
+  }
+  const int stored = StoredCode(codes, codec.bits, channel);
+  if (codec.four_levels) {
+    const float ratio = stored == 0 || stored == 3 ? 1 : FourLevelRatio(scale);
+    return (stored < 2 ? -ratio : ratio) * E4M3ToFloat(scale & 0x7f);
+  }
+  const int bias = codec.asymmetric ? 0 : (1 << (codec.bits - 1)) - 1;
+  return static_cast<float>(stored - bias) * E4M3ToFloat(scale);
+}
+
 void DecodeResidualRow(const PackedTensor& t, int head, int64_t token,
                        float* out) {
   const CodecDescriptor& codec = t.codec;
   const int dim = codec.head_dim;
   const int64_t row = token * t.heads + head;
-  const uint8_t* codes = t.codes + row * (dim * codec.bits / 8);
-  const int bias = codec.asymmetric ? 0 : (1 << (codec.bits - 1)) - 1;
+  const uint8_t* codes = t.codes + row * CodeBytes(codec);
   for (int d = 0; d < dim; ++d) {
     const int64_t block = row * (dim / codec.block) + d / codec.block;
-    const int code = StoredCode(codes, codec.bits, d) - bias;
-    out[d] = static_cast<float>(code) * E4M3ToFloat(t.scales[block]);
+    out[d] = ResidualLevel(codec, codes, d, t.scales[block]);
     if (codec.asymmetric) out[d] += E4M3ToFloat(t.zeros[block]);
   }
   for (int s = 0; s < codec.stages; ++s) {
@@ -57,6 +72,30 @@ void DecodeProductRow(const PackedTensor& t, int head, int64_t token,
   }
 }
 
+void DecodeMinMaxRow(const PackedTensor& t, int head, int64_t token,
+                     float* out) {
+  const CodecDescriptor& codec = t.codec;
+  const int dim = codec.head_dim;
+  const int64_t grouped = GroupedTokens(codec, t.tokens);
+  if (token >= grouped) {
+    const uint16_t* row = Row<uint16_t>(t, head, token - grouped);
+    std::transform(row, row + dim, out, BFloat16ToFloat);
+    return;
+  }
+  const int64_t row = token * t.heads + head;
+  const uint8_t* codes = t.codes + row * CodeBytes(codec);
+  for (int d = 0; d < dim; ++d) {
+    const int64_t group = codec.axis == GroupAxis::kToken
+                              ? (token / codec.block * t.heads + head) * dim + d
+                              : (row * dim + d) / codec.block;
+    const float code = static_cast<float>(StoredCode(codes, codec.bits, d));
+    out[d] = code * HalfToFloat(t.half_scales[group]) +
+             HalfToFloat(t.half_zeros[group]);
+  }
+  if (codec.hadamard) Hadamard(dim, out);
+  for (int d = 0; d < dim; ++d) out[d] = RoundToBFloat16(out[d]);
+}
+
 void DecodeRow(const PackedTensor& t, int head, int64_t token, float* out) {
   const int dim = t.codec.head_dim;
   switch (t.codec.encoding) {
@@ -71,6 +110,8 @@ void DecodeRow(const PackedTensor& t, int head, int64_t token, float* out) {
       return DecodeResidualRow(t, head, token, out);
     case Encoding::kProduct:
       return DecodeProductRow(t, head, token, out);
+    case Encoding::kMinMax:
+      return DecodeMinMaxRow(t, head, token, out);
   }
 }
 

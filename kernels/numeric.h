@@ -10,6 +10,7 @@ namespace qvg::kernels {
 
 inline constexpr float kMaxBFloat16 = 0x1.fep127f;
 inline constexpr float kMaxE4M3 = 448;
+inline constexpr float kMaxHalf = 65504;
 
 constexpr float BFloat16ToFloat(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
@@ -61,6 +62,34 @@ constexpr uint8_t FloatToE4M3(float value) {
   // Adding 2^14 leaves multiples of 2^-9 in the mantissa, rounded to even.
   const float shifted = std::bit_cast<float>(magnitude) + 0x1p14f;
   return sign | static_cast<uint8_t>(std::bit_cast<uint32_t>(shifted) & 0xfu);
+}
+
+// FP16 (IEEE binary16), subnormals, infinities and NaN included.
+constexpr float HalfToFloat(uint16_t bits) {
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16;
+  const uint32_t magnitude = bits & 0x7fffu;
+  uint32_t value = (magnitude << 13) + 0x38000000u;
+  if (magnitude >= 0x7c00u) value += 0x38000000u;
+  if (magnitude < 0x400u) {
+    value = std::bit_cast<uint32_t>(static_cast<float>(magnitude) * 0x1p-24f);
+  }
+  return std::bit_cast<float>(value | sign);
+}
+
+// Nearest FP16, ties to even, saturating at +-65504; NaN becomes 0x7e00.
+constexpr uint16_t FloatToHalf(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  const auto sign = static_cast<uint16_t>(bits >> 16 & 0x8000u);
+  const uint32_t magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) return 0x7e00;
+  if (magnitude >= 0x477fe000u) return sign | 0x7bff;  // 65504
+  if (magnitude >= 0x38800000u) {                      // 2^-14: normal
+    const uint32_t rounded = magnitude + 0xfffu + (magnitude >> 13 & 1u);
+    return sign | static_cast<uint16_t>((rounded - 0x38000000u) >> 13);
+  }
+  // Adding .5 leaves multiples of 2^-24 in the mantissa, rounded to even.
+  const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
+  return sign | static_cast<uint16_t>(std::bit_cast<uint32_t>(shifted) & 0x7ff);
 }
 
 }  // namespace qvg::kernels

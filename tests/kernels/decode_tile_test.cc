@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -94,6 +95,115 @@ TEST_P(DecodeTileTest, AsymmetricCodesCountUpFromTheirZero) {
   EXPECT_THAT(std::vector<float>(out.begin() + 4, out.end()), Each(-1));
 }
 
+TEST_P(DecodeTileTest, FourLevelsTakeTheirRatioFromTheSignOfTheScale) {
+  const std::vector<uint8_t> codes(32, 0b00011011);  // 0 1 2 3
+  const std::vector<uint8_t> scales = {kHalf, kOne | 0x80};
+  PackedTensor tensor;
+  tensor.codec = FourLevels(Residual(128, 2, 64, 0, 0));
+  tensor.heads = 1;
+  tensor.tokens = 1;
+  tensor.codes = codes.data();
+  tensor.scales = scales.data();
+  const std::vector<float> out = Decode(tensor, 0, 0, 1);
+  EXPECT_THAT(std::vector<float>(out.begin(), out.begin() + 4),
+              ElementsAre(-.5f, -.09375f, .09375f, .5f));
+  EXPECT_THAT(std::vector<float>(out.begin() + 64, out.begin() + 68),
+              ElementsAre(-1, -.3125f, .3125f, 1));
+}
+
+// 81 v0 + 27 v1 + ... of 2 1 0 2 1 is 196; of the row's last four and the
+// trit that pads it, 0 1 2 0 0, 45.
+TEST_P(DecodeTileTest, FiveTritsShareAByteFirstChannelHighest) {
+  std::vector<uint8_t> codes(13, 128);  // 121: all 1, which is 0
+  codes[0] = 207;                       // ceil(196 * 256 / 243)
+  codes[12] = 48;
+  const std::vector<uint8_t> scales = {kHalf};
+  PackedTensor tensor;
+  tensor.codec = Trits(Residual(64, 2, 64, 0, 0));
+  tensor.heads = 1;
+  tensor.tokens = 1;
+  tensor.codes = codes.data();
+  tensor.scales = scales.data();
+  const std::vector<float> out = Decode(tensor, 0, 0, 1);
+  EXPECT_THAT(std::vector<float>(out.begin(), out.begin() + 5),
+              ElementsAre(.5f, 0, -.5f, .5f, 0));
+  EXPECT_THAT(std::vector<float>(out.begin() + 5, out.begin() + 60), Each(0));
+  EXPECT_THAT(std::vector<float>(out.begin() + 60, out.end()),
+              ElementsAre(-.5f, 0, .5f, -.5f));
+}
+
+TEST(Trit, ReadsAllNumbersBack) {
+  for (int number = 0; number < 243; ++number) {
+    const int byte = (number * 256 + 242) / 243;
+    int read = 0;
+    for (int i = 0; i < 5; ++i) {
+      read = 3 * read + Trit(static_cast<uint8_t>(byte), i);
+    }
+    EXPECT_EQ(read, number);
+  }
+}
+
+TEST_P(DecodeTileTest, ChannelGroupsHaveAScaleAndAZeroEach) {
+  std::vector<uint8_t> codes(32, 0x50);                   // 5 0
+  const std::vector<uint16_t> scales = {0x3c00, 0x3800};  // 1 .5
+  const std::vector<uint16_t> zeros = {0xc000, 0x3c00};   // -2 1
+  PackedTensor tensor;
+  tensor.codec = ChannelGroups(64, 4, 32);
+  tensor.heads = 1;
+  tensor.tokens = 1;
+  tensor.codes = codes.data();
+  tensor.half_scales = scales.data();
+  tensor.half_zeros = zeros.data();
+  const std::vector<float> out = Decode(tensor, 0, 0, 1);
+  EXPECT_THAT(std::vector<float>(out.begin(), out.begin() + 2),
+              ElementsAre(3, -2));
+  EXPECT_THAT(std::vector<float>(out.begin() + 32, out.begin() + 34),
+              ElementsAre(3.5f, 1));
+}
+
+// Two groups of two tokens and one token that fills none, of two heads.
+TEST_P(DecodeTileTest, TokenGroupsEndInRows) {
+  std::vector<uint8_t> codes(4 * 2 * 16);
+  for (int t = 0; t < 4; ++t) std::fill_n(&codes[t * 32], 32, 0x55 * t);
+  std::vector<uint16_t> scales(2 * 2 * 64, FloatToHalf(1));
+  std::vector<uint16_t> zeros(2 * 2 * 64);
+  for (int i = 0; i < 256; ++i) zeros[i] = FloatToHalf(10.0f * i);
+  const std::vector<uint16_t> rows(2 * 64, FloatToBFloat16(7));
+  PackedTensor tensor;
+  tensor.codec = TokenGroups(64, 2, 2);
+  tensor.heads = 2;
+  tensor.tokens = 5;
+  tensor.codes = codes.data();
+  tensor.half_scales = scales.data();
+  tensor.half_zeros = zeros.data();
+  tensor.values = rows.data();
+  tensor.token_stride = 128;
+  tensor.head_stride = 64;
+  const std::vector<float> out = Decode(tensor, 1, 1, 4);
+  EXPECT_EQ(out[0], RoundToBFloat16(640 + 1));
+  EXPECT_EQ(out[63], RoundToBFloat16(1270 + 1));
+  EXPECT_EQ(out[64], RoundToBFloat16(1920 + 2));
+  EXPECT_EQ(out[128], RoundToBFloat16(1920 + 3));
+  EXPECT_THAT(std::vector<float>(out.begin() + 192, out.end()), Each(7));
+}
+
+// A row that is 8 in channel 1 of 64 reads as the second row of the matrix.
+TEST_P(DecodeTileTest, HadamardRowsAreRotatedBack) {
+  std::vector<uint8_t> codes(16, 0);
+  codes[0] = 0b00010000;
+  const std::vector<uint16_t> scales = {FloatToHalf(8)};
+  const std::vector<uint16_t> zeros = {0};
+  PackedTensor tensor;
+  tensor.codec = Rotated(ChannelGroups(64, 2, 64));
+  tensor.heads = 1;
+  tensor.tokens = 1;
+  tensor.codes = codes.data();
+  tensor.half_scales = scales.data();
+  tensor.half_zeros = zeros.data();
+  const std::vector<float> out = Decode(tensor, 0, 0, 1);
+  for (int d = 0; d < 64; ++d) EXPECT_EQ(out[d], d % 2 == 0 ? 1 : -1);
+}
+
 // 2^-9 is lost beside 1 if added to it in BF16, and kept if the small terms
 // meet first in FP32.
 TEST_P(DecodeTileTest, StagesAddUpInFp32AndRoundOnce) {
@@ -161,7 +271,8 @@ TEST_P(DecodeTileTest, AnyTileIsASliceOfTheWhole) {
   for (const CodecDescriptor& codec :
        {Rows(Encoding::kF32, 128), Rows(Encoding::kBf16, 128),
         Residual(128, 2, 64, 1, 256), Residual(128, 4, 16, 4, 7),
-        Product(128)}) {
+        Trits(Residual(128, 2, 64, 1, 256)), TokenGroups(128, 2, 16),
+        Rotated(ChannelGroups(128, 4, 128)), Product(128)}) {
     RandomTensor tensor(codec, 3, 41, 2, &tables);
     const std::vector<float> whole = Decode(tensor.view(), 2, 0, 41);
     for (const int first : {0, 1, 17}) {
@@ -178,11 +289,27 @@ TEST(DecodeTile, FastVersionEqualsThePlainOne) {
   for (const int dim : {64, 128, 256}) {
     const RandomTables tables(Product(dim), 3, 1);
     for (const CodecDescriptor& codec :
-         {Rows(Encoding::kF32, dim), Rows(Encoding::kBf16, dim),
-          Residual(dim, 2, 16, 0, 0), Residual(dim, 4, 16, 0, 0),
-          Residual(dim, 2, 32, 1, 256), Residual(dim, 4, 64, 2, 3),
-          Residual(dim, 2, 64, 4, 16), Asymmetric(Residual(dim, 2, 64, 1, 16)),
-          Asymmetric(Residual(dim, 4, 16, 0, 0)), Product(dim)}) {
+         {Rows(Encoding::kF32, dim),
+          Rows(Encoding::kBf16, dim),
+          Residual(dim, 2, 16, 0, 0),
+          Residual(dim, 4, 16, 0, 0),
+          Residual(dim, 2, 32, 1, 256),
+          Residual(dim, 4, 64, 2, 3),
+          Residual(dim, 2, 64, 4, 16),
+          Asymmetric(Residual(dim, 2, 64, 1, 16)),
+          Asymmetric(Residual(dim, 4, 16, 0, 0)),
+          FourLevels(Residual(dim, 2, 16, 1, 5)),
+          FourLevels(Residual(dim, 2, 64, 0, 0)),
+          Trits(Residual(dim, 2, 16, 0, 0)),
+          Trits(Residual(dim, 2, 64, 2, 9)),
+          ChannelGroups(dim, 2, 16),
+          ChannelGroups(dim, 4, dim),
+          Rotated(ChannelGroups(dim, 2, dim)),
+          Rotated(ChannelGroups(dim, 4, 32)),
+          TokenGroups(dim, 2, 13),
+          TokenGroups(dim, 4, 16),
+          TokenGroups(dim, 4, 50),
+          Product(dim)}) {
       RandomTensor tensor(codec, 3, 41, 2, &tables, Layout::kStrided);
       const auto fast = DecodeWith(&DecodeTile, tensor.view(), 1, 5, 35);
       const auto plain =
@@ -206,6 +333,40 @@ TEST_P(DecodeTileTest, NanScalesDecodeToNan) {
   EXPECT_TRUE(std::isnan(out[0]));
   EXPECT_TRUE(std::isnan(out[63]));
   EXPECT_EQ(out[64], 1);
+}
+
+std::string Problem(const CodecDescriptor& codec, int64_t tokens = 0) {
+  PackedTensor tensor;
+  tensor.codec = codec;
+  tensor.heads = 1;
+  tensor.tokens = tokens;
+  return Check(tensor).message;
+}
+
+TEST(CheckPackedTensor, NamesTheFieldThatIsWrong) {
+  EXPECT_EQ(Problem(Residual(64, 2, 64, 0, 0)), "");
+  EXPECT_EQ(Problem(Residual(96, 2, 64, 0, 0)),
+            "head_dim: must be 64, 128 or 256");
+  EXPECT_EQ(Problem(Residual(64, 3, 64, 0, 0)), "bits: must be 2 or 4");
+  EXPECT_EQ(Problem(Residual(64, 2, 64, 0, 0), 1), "codes, scales: null");
+  EXPECT_EQ(Problem(Trits(FourLevels(Residual(64, 2, 64, 0, 0)))),
+            "asymmetric, four_levels, trits: more than one");
+  EXPECT_EQ(Problem(Trits(Residual(64, 4, 64, 0, 0))),
+            "four_levels, trits: bits must be 2");
+  EXPECT_EQ(Problem(FourLevels(Residual(64, 4, 64, 0, 0))),
+            "four_levels, trits: bits must be 2");
+  EXPECT_EQ(Problem(ChannelGroups(64, 2, 64)), "");
+  EXPECT_EQ(Problem(ChannelGroups(64, 8, 64)), "bits: must be 2 or 4");
+  EXPECT_EQ(Problem(ChannelGroups(64, 2, 128)),
+            "block: must be at least 16 and divide head_dim");
+  EXPECT_EQ(Problem(ChannelGroups(64, 2, 8)),
+            "block: must be at least 16 and divide head_dim");
+  EXPECT_EQ(Problem(TokenGroups(64, 2, 0)), "block: must be at least 1");
+  EXPECT_EQ(Problem(Rotated(TokenGroups(64, 2, 16))),
+            "hadamard: groups must be of channels");
+  EXPECT_EQ(Problem(TokenGroups(64, 2, 16), 16),
+            "codes, half_scales, half_zeros: null");
+  EXPECT_EQ(Problem(TokenGroups(64, 2, 16), 15), "values: null");
 }
 
 }  // namespace

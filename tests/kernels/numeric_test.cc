@@ -57,5 +57,41 @@ TEST(Numeric, E4M3Saturates) {
   EXPECT_EQ(FloatToE4M3(1e-40f), 0);
 }
 
+TEST(Half, EveryPatternComesBack) {
+  for (int bits = 0; bits < 0x7c00; ++bits) {
+    for (const int sign : {0, 0x8000}) {
+      const auto pattern = static_cast<uint16_t>(bits | sign);
+      EXPECT_EQ(FloatToHalf(HalfToFloat(pattern)), pattern);
+    }
+  }
+  EXPECT_EQ(HalfToFloat(0x3c00), 1);
+  EXPECT_EQ(HalfToFloat(0x0001), 0x1p-24f);
+  EXPECT_EQ(HalfToFloat(0xfbff), -kMaxHalf);
+  EXPECT_TRUE(std::isinf(HalfToFloat(0x7c00)));
+  EXPECT_TRUE(std::isnan(HalfToFloat(0x7e00)));
+}
+
+// Every midpoint between neighbours goes to the even one, and what lies on
+// either side of it to the nearer one.
+TEST(Half, RoundsToNearestEven) {
+  for (int bits = 0; bits < 0x7bff; ++bits) {
+    const float below = HalfToFloat(static_cast<uint16_t>(bits));
+    const float above = HalfToFloat(static_cast<uint16_t>(bits + 1));
+    const float middle = (below + above) / 2;
+    EXPECT_EQ(FloatToHalf(middle), bits % 2 == 0 ? bits : bits + 1);
+    EXPECT_EQ(FloatToHalf(std::nextafter(middle, 0.0f)), bits);
+    EXPECT_EQ(FloatToHalf(std::nextafter(middle, kMaxHalf)), bits + 1);
+    EXPECT_EQ(FloatToHalf(-std::nextafter(middle, 0.0f)), bits | 0x8000);
+  }
+}
+
+TEST(Half, SaturatesAndKeepsNan) {
+  EXPECT_EQ(FloatToHalf(65519), 0x7bff);
+  EXPECT_EQ(FloatToHalf(65520), 0x7bff);
+  EXPECT_EQ(FloatToHalf(-INFINITY), 0xfbff);
+  EXPECT_EQ(FloatToHalf(NAN), 0x7e00);
+  EXPECT_EQ(FloatToHalf(-0.0f), 0x8000);
+}
+
 }  // namespace
 }  // namespace qvg::kernels

@@ -79,6 +79,34 @@ CodecDescriptor Asymmetric(CodecDescriptor codec) {
   return codec;
 }
 
+CodecDescriptor FourLevels(CodecDescriptor codec) {
+  codec.four_levels = true;
+  return codec;
+}
+
+CodecDescriptor Trits(CodecDescriptor codec) {
+  codec.trits = true;
+  return codec;
+}
+
+CodecDescriptor ChannelGroups(int head_dim, int bits, int block) {
+  CodecDescriptor codec = Rows(Encoding::kMinMax, head_dim);
+  codec.bits = bits;
+  codec.block = block;
+  return codec;
+}
+
+CodecDescriptor TokenGroups(int head_dim, int bits, int block) {
+  CodecDescriptor codec = ChannelGroups(head_dim, bits, block);
+  codec.axis = GroupAxis::kToken;
+  return codec;
+}
+
+CodecDescriptor Rotated(CodecDescriptor codec) {
+  codec.hadamard = true;
+  return codec;
+}
+
 CodecDescriptor Product(int head_dim, int width) {
   CodecDescriptor codec = Rows(Encoding::kProduct, head_dim);
   codec.parts = head_dim / width;
@@ -119,6 +147,9 @@ RandomTensor::RandomTensor(const CodecDescriptor& codec, int heads,
     case Encoding::kProduct:
       FillProduct(random, *tables);
       break;
+    case Encoding::kMinMax:
+      FillMinMax(random);
+      break;
   }
 }
 
@@ -129,11 +160,10 @@ float& RandomTensor::at(int64_t token, int head, int channel) {
 }
 
 int64_t RandomTensor::bytes() const {
-  const int64_t element =
-      view_.codec.encoding == Encoding::kF32 ? sizeof(float) : 2;
-  const int64_t rows = view_.values == nullptr ? 0 : floats_.size() * element;
-  const int64_t centroids = view_.centroids == nullptr ? 0 : 2 * halves_.size();
-  return rows + centroids + codes_.size() + scales_.size() + zeros_.size() +
+  const bool floats = view_.codec.encoding == Encoding::kF32;
+  const int64_t rows = floats ? floats_.size() * sizeof(float) : 0;
+  const int64_t halves = floats ? 0 : halves_.size() * sizeof(uint16_t);
+  return rows + halves + codes_.size() + scales_.size() + zeros_.size() +
          ids_.size();
 }
 
@@ -155,9 +185,12 @@ void RandomTensor::FillResidual(std::mt19937_64& random) {
   const CodecDescriptor& codec = view_.codec;
   const int64_t rows = view_.tokens * view_.heads;
   const int64_t vectors = int64_t{codec.stages} * view_.heads;
-  codes_ = Bytes(random, rows * codec.head_dim * codec.bits / 8, 0, 255);
+  codes_ = Bytes(random, rows * CodeBytes(codec), 0, 255);
   scales_ = Scales(random, rows * codec.head_dim / codec.block);
-  zeros_ = Scales(random, rows * codec.head_dim / codec.block);
+  if (codec.four_levels) {
+    for (size_t i = 0; i < scales_.size(); i += 3) scales_[i] |= 0x80;
+  }
+  if (codec.asymmetric) zeros_ = Scales(random, scales_.size());
   ids_ = Bytes(random, vectors * view_.tokens, 0, codec.centroids - 1);
   halves_ =
       ToBFloat16(Normal(random, vectors * codec.centroids * codec.head_dim, 1));
@@ -166,6 +199,26 @@ void RandomTensor::FillResidual(std::mt19937_64& random) {
   if (codec.asymmetric) view_.zeros = zeros_.data();
   view_.ids = ids_.data();
   view_.centroids = halves_.data();
+}
+
+// The halves hold rows after the last group, scales and zeros.
+void RandomTensor::FillMinMax(std::mt19937_64& random) {
+  const CodecDescriptor& codec = view_.codec;
+  const int64_t grouped = GroupedTokens(codec, view_.tokens);
+  const int64_t row = int64_t{view_.heads} * codec.head_dim;
+  const int64_t rest = (view_.tokens - grouped) * row;
+  const int64_t groups = grouped * row / codec.block;
+  codes_ = Bytes(random, grouped * view_.heads * CodeBytes(codec), 0, 255);
+  halves_ = ToBFloat16(Normal(random, rest, 1));
+  for (const float scale : Normal(random, 2 * groups, 1)) {
+    halves_.push_back(FloatToHalf(scale));
+  }
+  view_.values = halves_.data();
+  view_.token_stride = row;
+  view_.head_stride = codec.head_dim;
+  view_.codes = codes_.data();
+  view_.half_scales = halves_.data() + rest;
+  view_.half_zeros = view_.half_scales + groups;
 }
 
 void RandomTensor::FillProduct(std::mt19937_64& random,

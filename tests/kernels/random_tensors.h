@@ -15,6 +15,11 @@ CodecDescriptor Rows(Encoding encoding, int head_dim);
 CodecDescriptor Residual(int head_dim, int bits, int block, int stages,
                          int centroids);
 CodecDescriptor Asymmetric(CodecDescriptor codec);
+CodecDescriptor FourLevels(CodecDescriptor codec);
+CodecDescriptor Trits(CodecDescriptor codec);
+CodecDescriptor ChannelGroups(int head_dim, int bits, int block);
+CodecDescriptor TokenGroups(int head_dim, int bits, int block);
+CodecDescriptor Rotated(CodecDescriptor codec);  // by the Hadamard matrix
 CodecDescriptor Product(int head_dim, int width = 4);
 
 // Random tables of kProduct: orthogonal rotations, entries of unit variance.
@@ -49,6 +54,7 @@ class RandomTensor {
  private:
   void FillRows(std::mt19937_64& random, Layout layout);
   void FillResidual(std::mt19937_64& random);
+  void FillMinMax(std::mt19937_64& random);
   void FillProduct(std::mt19937_64& random, const RandomTables& tables);
 
   PackedTensor view_;
