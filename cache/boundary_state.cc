@@ -21,7 +21,8 @@ int TailSlots(const CacheSpec& spec, const LayerGroups& groups) {
 absl::StatusOr<BoundaryState> BoundaryState::Create(const KvLayout& layout,
                                                     const CacheSpec& spec,
                                                     int64_t model_bytes,
-                                                    Reservation& reservation) {
+                                                    Reservation& reservation,
+                                                    Reservation& host) {
   const LayerGroups groups(layout);
   BoundaryState state;
   for (const LayerGroup& group : groups.windows) {
@@ -35,7 +36,7 @@ absl::StatusOr<BoundaryState> BoundaryState::Create(const KvLayout& layout,
                            spec.unpacked, reservation);
   if (!tail.ok()) return tail.status();
   state.tail = *std::move(tail);
-  auto bytes = reservation.Allocate(BytesKind::kBoundary, model_bytes);
+  auto bytes = host.Allocate(BytesKind::kBoundary, model_bytes);
   if (!bytes.ok()) return bytes.status();
   state.model_bytes = *std::move(bytes);
   std::fill(state.model_bytes.bytes().begin(), state.model_bytes.bytes().end(),

@@ -17,15 +17,18 @@ namespace qvg {
 // fixed size and plain values: a fork copies them and shares the spans.
 // Move-only, thread-compatible.
 struct BoundaryState {
-  // Rings for `layout` under `spec`, which is resolved, and `model_bytes`
-  // bytes for the model, zeroed. RESOURCE_EXHAUSTED when `reservation` has no
-  // room.
+  // Rings for `layout` under `spec`, which is resolved, out of `reservation`,
+  // and `model_bytes` bytes for the model, zeroed, out of `host`; the two may
+  // be one. RESOURCE_EXHAUSTED when there is no room.
   static absl::StatusOr<BoundaryState> Create(const KvLayout& layout,
                                               const CacheSpec& spec,
                                               int64_t model_bytes,
-                                              Reservation& reservation);
+                                              Reservation& reservation,
+                                              Reservation& host);
 
-  // Bytes to reserve for Create.
+  // Bytes to reserve for Create where one reservation holds all. Of two, the
+  // rings take MaxBytes(layout, spec, 0), the model
+  // MemoryPool::ReservationFor(model_bytes).
   static int64_t MaxBytes(const KvLayout& layout, const CacheSpec& spec,
                           int64_t model_bytes);
 
@@ -37,7 +40,8 @@ struct BoundaryState {
   UnpackedRing tail;
   std::vector<PrefixKey> tail_keys;  // one per chunk in the tail, oldest first
   // What the model keeps beside keys and values (pose, counters, decoder
-  // caches), in a form only the model knows.
+  // caches), in a form only the model knows. Of the host, wherever the keys and
+  // values are: the model reads it to know what to run.
   PoolBuffer model_bytes;
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cache/kernel_status.h"
 #include "cache/segments.h"
 #include "cache/unpacked_block.h"
 #include "kernels/dispatch.h"
@@ -84,6 +85,16 @@ SpanShape KvCache::ShapeOf(int64_t chunks) const {
   return GlobalShape(layout_, groups_, chunks);
 }
 
+absl::Status KvCache::CheckPlaces(const kernels::Executor& executor,
+                                  const Workspace& workspace) const {
+  const kernels::MemoryKind kind = executor.memory().kind;
+  if (reservation_->memory() == kind && workspace.memory() == kind) {
+    return absl::OkStatus();
+  }
+  return absl::InternalError(
+      "executor, workspace, reservation: not of the same memory");
+}
+
 absl::Status KvCache::CheckChunk(absl::Span<const KvSegment> layers) const {
   if (layers.size() != layout_.window_chunks.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -101,7 +112,8 @@ absl::Status KvCache::Append(absl::Span<const KvSegment> layers,
                              const PrefixKey& key,
                              const kernels::Executor& executor,
                              Workspace& workspace) {
-  absl::Status status = CheckChunk(layers);
+  absl::Status status = CheckPlaces(executor, workspace);
+  if (status.ok()) status = CheckChunk(layers);
   if (status.ok()) status = CheckFinite(layers, executor, workspace);
   if (status.ok() && !groups_.global.layers.empty()) {
     status = AppendGlobal(layers, key, executor, workspace);
@@ -170,7 +182,7 @@ absl::StatusOr<KvSpan> KvCache::SinkSpan(absl::Span<const KvSegment> layers,
   for (int i = 0; i < 2 * span->shape.layers; ++i) {
     copies.push_back(
         block.CopyOf(TensorOf(layers[groups_.global.layers[i / 2]], i % 2),
-                     i / 2, i % 2, 0, span->buffer.bytes().data()));
+                     i / 2, i % 2, 0, span->buffer.range().data()));
   }
   const absl::Status status = ToStatus(kernels::CopyTokens(
       copies.data(), static_cast<int>(copies.size()), executor));
@@ -197,7 +209,7 @@ absl::StatusOr<KvSpan> KvCache::PackedSpan(absl::Span<const KvSegment> layers,
   if (!scratch.ok()) return scratch.status();
   const absl::Status status =
       codec_->Encode(span->shape, *source, name.Derive("kmeans", 0),
-                     span->buffer.bytes(), *scratch, executor);
+                     span->buffer.range(), *scratch, executor);
   if (!status.ok()) return status;
   return span;
 }
@@ -224,9 +236,9 @@ absl::StatusOr<std::vector<KvSegment>> KvCache::SpanSource(
 }
 
 KvSegment KvCache::View(const KvSpan& span, int index) const {
-  if (span.packed) return codec_->View(span.shape, index, span.buffer.bytes());
+  if (span.packed) return codec_->View(span.shape, index, span.buffer.range());
   return UnpackedBlock{span.shape, spec_.unpacked}.View(
-      span.buffer.bytes().data(), index, 0, span.shape.tokens);
+      span.buffer.range().data(), index, 0, span.shape.tokens);
 }
 
 void KvCache::AppendSegments(int layer,

@@ -62,7 +62,8 @@ class KvCache {
   // device the call waits once, for the check of the numbers, and the rest is
   // enqueued. INVALID_ARGUMENT names the layer and tensor of a wrong shape, a
   // NaN or an infinity; RESOURCE_EXHAUSTED when the reservation has no room.
-  // On error the history is as it was, unless the device was lost.
+  // INTERNAL if the three are not of the same memory. On error the history is
+  // as it was, unless the device was lost.
   absl::Status Append(absl::Span<const kernels::KvSegment> layers,
                       const PrefixKey& key, const kernels::Executor& executor,
                       Workspace& workspace);
@@ -85,6 +86,8 @@ class KvCache {
   int64_t tail_size() const;
   bool CompletesSpan() const;
   SpanShape ShapeOf(int64_t chunks) const;
+  absl::Status CheckPlaces(const kernels::Executor& executor,
+                           const Workspace& workspace) const;
   absl::Status CheckChunk(absl::Span<const kernels::KvSegment> layers) const;
   absl::StatusOr<KvSpan> NewSpan(int64_t first_chunk, int64_t chunks,
                                  bool packed, const PrefixKey& key);

@@ -4,27 +4,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cache/kernel_status.h"
 #include "kernels/dispatch.h"
 
 namespace qvg {
 
 std::string TensorName(int64_t layer, int64_t tensor) {
   return absl::StrCat("layers[", layer, "].", tensor == 0 ? "keys" : "values");
-}
-
-absl::Status ToStatus(const kernels::Error& error) {
-  switch (error.code) {
-    case kernels::Error::Code::kOk:
-      return absl::OkStatus();
-    case kernels::Error::Code::kUnimplemented:
-      return absl::UnimplementedError(error.message);
-    case kernels::Error::Code::kOutOfMemory:
-      return absl::ResourceExhaustedError(error.message);
-    case kernels::Error::Code::kInvalidArgument:
-    case kernels::Error::Code::kDevice:
-      break;
-  }
-  return absl::InternalError(error.message);
 }
 
 absl::Status CheckFinite(absl::Span<const kernels::KvSegment> layers,

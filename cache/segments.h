@@ -7,7 +7,6 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "cache/workspace.h"
-#include "kernels/error.h"
 #include "kernels/executor.h"
 #include "kernels/packed_tensor.h"
 
@@ -21,10 +20,6 @@ inline const kernels::PackedTensor& TensorOf(const kernels::KvSegment& segment,
 
 // As errors call it: "layers[3].keys".
 std::string TensorName(int64_t layer, int64_t tensor);
-
-// Arguments of kernels are ours: what they refuse is INTERNAL. UNIMPLEMENTED
-// where the device cannot run them, RESOURCE_EXHAUSTED if its memory is full.
-absl::Status ToStatus(const kernels::Error& error);
 
 // Whether unpacked `layers` have only finite numbers, which stay finite as
 // BF16. INVALID_ARGUMENT names layer and tensor. Waits for a device.

@@ -6,13 +6,18 @@ namespace qvg {
 
 absl::StatusOr<std::unique_ptr<SessionState>> SessionState::Create(
     const KvLayout& layout, const CacheSpec& spec, std::unique_ptr<Codec> codec,
-    int64_t model_bytes, const PrefixKey& root, Reservation reservation) {
+    int64_t model_bytes, const PrefixKey& root, Reservation reservation,
+    Reservation host) {
   auto state = std::make_unique<SessionState>();
   state->reservation = std::move(reservation);
+  state->host = std::move(host);
+  const bool on_host =
+      state->reservation.memory() == kernels::MemoryKind::kHost;
   state->codec = std::move(codec);
   state->prefix = root;
   absl::StatusOr<BoundaryState> boundary =
-      BoundaryState::Create(layout, spec, model_bytes, state->reservation);
+      BoundaryState::Create(layout, spec, model_bytes, state->reservation,
+                            on_host ? state->reservation : state->host);
   if (!boundary.ok()) return boundary.status();
   state->boundary = *std::move(boundary);
   state->cache = std::make_unique<KvCache>(
@@ -29,7 +34,7 @@ int64_t SessionState::MaxBytes(const KvLayout& layout, const CacheSpec& spec,
 
 double SessionState::session_ratio() const {
   const HistoryBytes bytes = cache->bytes();
-  const int64_t held = reservation.committed_bytes();
+  const int64_t held = reservation.committed_bytes() + host.committed_bytes();
   if (held == 0) return 0;
   return static_cast<double>(bytes.packed_bf16 + bytes.unpacked_bf16) /
          static_cast<double>(held);

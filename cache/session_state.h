@@ -21,14 +21,18 @@ namespace qvg {
 struct SessionState {
   // The state before the first chunk of a world named `root`, with room for
   // `model_bytes` bytes of the model, zeroed. `spec` is resolved, `codec` its
-  // codec. RESOURCE_EXHAUSTED when `reservation` has no room.
+  // codec. Keys and values are in `reservation`, on a device if it is; the
+  // model's bytes then need `host`, a reservation of the host's pool, and else
+  // are in `reservation` too. RESOURCE_EXHAUSTED when there is no room.
   static absl::StatusOr<std::unique_ptr<SessionState>> Create(
       const KvLayout& layout, const CacheSpec& spec,
       std::unique_ptr<Codec> codec, int64_t model_bytes, const PrefixKey& root,
-      Reservation reservation);
+      Reservation reservation, Reservation host = {});
 
   // Upper bound of what such a state takes from the pool by the end of
-  // max_chunks chunks, rounding included.
+  // max_chunks chunks, rounding included. With keys and values on a device:
+  // what it takes there for model_bytes = 0, and of the host
+  // MemoryPool::ReservationFor(model_bytes).
   static int64_t MaxBytes(const KvLayout& layout, const CacheSpec& spec,
                           const Codec& codec, int64_t model_bytes,
                           int64_t max_chunks);
@@ -39,7 +43,8 @@ struct SessionState {
   // holds: pages of spans, rings, model bytes, inputs and media.
   double session_ratio() const;
 
-  Reservation reservation;
+  Reservation reservation;  // of the keys and values
+  Reservation host;         // of the model's bytes, if that is on a device
   std::unique_ptr<Codec> codec;
   BoundaryState boundary;
   std::unique_ptr<KvCache> cache;  // over the three above

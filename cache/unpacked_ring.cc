@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/kernel_status.h"
 #include "cache/segments.h"
 namespace qvg {
 namespace {
@@ -49,7 +50,7 @@ absl::Status UnpackedRing::Write(int64_t chunk,
   for (int i = 0; i < 2 * static_cast<int>(layers_.size()); ++i) {
     copies.push_back(block_.CopyOf(TensorOf(layers[layers_[i / 2]], i % 2),
                                    i / 2, i % 2, first,
-                                   buffer_.bytes().data()));
+                                   buffer_.range().data()));
   }
   return ToStatus(kernels::CopyTokens(
       copies.data(), static_cast<int>(copies.size()), executor));
@@ -57,7 +58,7 @@ absl::Status UnpackedRing::Write(int64_t chunk,
 
 kernels::KvSegment UnpackedRing::View(int index, int64_t first,
                                       int64_t count) const {
-  return block_.View(buffer_.bytes().data(), index,
+  return block_.View(buffer_.range().data(), index,
                      first % slots_ * tokens_per_chunk_,
                      count * tokens_per_chunk_);
 }

@@ -7,6 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "kernels/device_memory.h"
+#include "kernels/executor.h"
 
 namespace qvg {
 
@@ -15,22 +17,27 @@ namespace qvg {
 // Thread-compatible.
 class Workspace {
  public:
-  // At least `bytes` bytes, 64-byte aligned, of unspecified content. Ends the
-  // life of what was handed out before.
-  absl::StatusOr<absl::Span<uint8_t>> Get(size_t bytes) {
-    const size_t lines = (bytes + sizeof(Line) - 1) / sizeof(Line);
-    if (lines > lines_.size()) lines_ = std::vector<Line>(lines);
-    return absl::Span<uint8_t>(reinterpret_cast<uint8_t*>(lines_.data()),
-                               bytes);
-  }
+  // For operations whose memory is of this kind.
+  explicit Workspace(kernels::MemoryKind kind = kernels::MemoryKind::kHost)
+      : kind_(kind) {}
 
-  size_t bytes() const { return lines_.size() * sizeof(Line); }
+  // At least `bytes` bytes, 64-byte aligned, of unspecified content. Ends the
+  // life of what was handed out before; on a device, waits for it if it has to
+  // grow. RESOURCE_EXHAUSTED when the device has no room.
+  absl::StatusOr<absl::Span<uint8_t>> Get(size_t bytes);
+
+  kernels::MemoryKind memory() const { return kind_; }
+  size_t bytes() const {
+    return lines_.size() * sizeof(Line) + on_device_.size();
+  }
 
  private:
   struct alignas(64) Line {
     uint8_t bytes[64];
   };
+  kernels::MemoryKind kind_;
   std::vector<Line> lines_;
+  kernels::DeviceBuffer on_device_;
 };
 
 }  // namespace qvg

@@ -4,6 +4,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "cache/codec/codec.h"
+#include "cache/kernel_status.h"
 #include "cache/segments.h"
 #include "kernels/packed_tensor.h"
 

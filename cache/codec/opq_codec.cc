@@ -82,6 +82,9 @@ absl::Status OpqCodec::Encode(const SpanShape& shape,
                               uint64_t /*seed*/, absl::Span<uint8_t> out,
                               absl::Span<uint8_t> workspace,
                               const kernels::Executor& executor) const {
+  if (tables_->memory() != executor.memory().kind) {
+    return absl::InternalError("executor: runs where the codebooks are not");
+  }
   absl::Status status = CheckShape(shape);
   if (status.ok()) {
     status = CheckMemory(out, SpanBytes(shape), workspace,

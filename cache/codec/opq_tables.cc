@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cache/kernel_status.h"
 #include "kernels/numeric.h"
 
 namespace qvg {
@@ -63,25 +64,37 @@ absl::Status CheckTensor(const OpqTensor& tensor, int heads, int dim,
   return status;
 }
 
-void Round(std::vector<float>* table) {
-  for (float& value : *table) value = kernels::RoundToBFloat16(value);
+// Floats of the tables of one tensor.
+int64_t TensorFloats(int heads, int dim) {
+  return int64_t{heads} * dim * (dim + 1 + kernels::kProductEntries);
 }
 
-void Round(OpqTensor* tensor) {
-  Round(&tensor->rotation);
-  Round(&tensor->mean);
-  Round(&tensor->codebook);
+void AppendRounded(const std::vector<float>& table, std::vector<float>* all) {
+  for (const float value : table) {
+    all->push_back(kernels::RoundToBFloat16(value));
+  }
+}
+
+// In the order of Views.
+void AppendRounded(const OpqTensor& tensor, std::vector<float>* all) {
+  AppendRounded(tensor.rotation, all);
+  AppendRounded(tensor.mean, all);
+  AppendRounded(tensor.codebook, all);
+}
+
+// Of `count` tensors whose tables lie one after the other at `tables`.
+std::vector<kernels::ProductTables> Views(const float* tables, int count,
+                                          int heads, int dim) {
+  std::vector<kernels::ProductTables> views;
+  for (int i = 0; i < count; ++i) {
+    const float* rotation = tables + i * TensorFloats(heads, dim);
+    const float* mean = rotation + int64_t{heads} * dim * dim;
+    views.push_back({rotation, mean, mean + int64_t{heads} * dim});
+  }
+  return views;
 }
 
 }  // namespace
-
-OpqTables::OpqTables(int heads, int head_dim, std::vector<OpqLayer> layers)
-    : heads_(heads), head_dim_(head_dim), layers_(std::move(layers)) {
-  for (OpqLayer& layer : layers_) {
-    Round(&layer.keys);
-    Round(&layer.values);
-  }
-}
 
 absl::StatusOr<std::unique_ptr<OpqTables>> OpqTables::Create(
     int heads, int head_dim, std::vector<OpqLayer> layers) {
@@ -93,6 +106,7 @@ absl::StatusOr<std::unique_ptr<OpqTables>> OpqTables::Create(
     return absl::InvalidArgumentError(
         absl::StrCat("heads: ", heads, "; must be at least 1"));
   }
+  auto tables = std::unique_ptr<OpqTables>(new OpqTables(heads, head_dim));
   for (size_t i = 0; i < layers.size(); ++i) {
     absl::Status status = CheckTensor(layers[i].keys, heads, head_dim,
                                       absl::StrCat("layers[", i, "].keys"));
@@ -101,15 +115,33 @@ absl::StatusOr<std::unique_ptr<OpqTables>> OpqTables::Create(
                            absl::StrCat("layers[", i, "].values"));
     }
     if (!status.ok()) return status;
+    AppendRounded(layers[i].keys, &tables->on_host_);
+    AppendRounded(layers[i].values, &tables->on_host_);
   }
-  return std::unique_ptr<OpqTables>(
-      new OpqTables(heads, head_dim, std::move(layers)));
+  tables->views_ = Views(tables->on_host_.data(),
+                         2 * static_cast<int>(layers.size()), heads, head_dim);
+  return tables;
+}
+
+absl::StatusOr<std::unique_ptr<OpqTables>> OpqTables::OnDevice(
+    kernels::CudaStream stream) const {
+  auto tables = std::unique_ptr<OpqTables>(new OpqTables(heads_, head_dim_));
+  tables->memory_ = kernels::MemoryKind::kDevice;
+  const size_t bytes = on_host_.size() * sizeof(float);
+  kernels::Error error = tables->on_device_.Allocate(bytes);
+  if (error.ok()) {
+    error = kernels::CopyToDevice(on_host_.data(), bytes,
+                                  tables->on_device_.data(), stream);
+  }
+  if (error.ok()) error = kernels::Synchronize(stream);
+  if (!error.ok()) return ToStatus(error);
+  tables->views_ = Views(static_cast<const float*>(tables->on_device_.data()),
+                         2 * layers(), heads_, head_dim_);
+  return tables;
 }
 
 kernels::ProductTables OpqTables::View(int layer, int tensor) const {
-  const OpqTensor& source =
-      tensor == 0 ? layers_[layer].keys : layers_[layer].values;
-  return {source.rotation.data(), source.mean.data(), source.codebook.data()};
+  return views_[2 * layer + tensor];
 }
 
 }  // namespace qvg

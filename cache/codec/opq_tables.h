@@ -6,6 +6,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "kernels/cuda_stream.h"
+#include "kernels/device_memory.h"
+#include "kernels/executor.h"
 #include "kernels/packed_tensor.h"
 
 namespace qvg {
@@ -40,17 +43,30 @@ class OpqTables {
   int heads() const { return heads_; }
   int head_dim() const { return head_dim_; }
   int parts() const { return head_dim_ / kPartWidth; }
-  int layers() const { return static_cast<int>(layers_.size()); }
+  int layers() const { return static_cast<int>(views_.size() / 2); }
+
+  // A copy of these, which are on the host, in the memory of a device, for
+  // codecs that run there; counted, as the tables are, with the weights of the
+  // model. Waits for the copy. RESOURCE_EXHAUSTED if the device has no room.
+  absl::StatusOr<std::unique_ptr<OpqTables>> OnDevice(
+      kernels::CudaStream stream) const;
+
+  // Where View points.
+  kernels::MemoryKind memory() const { return memory_; }
 
   // Keys (tensor 0) or values (1). Valid as long as this object.
   kernels::ProductTables View(int layer, int tensor) const;
 
  private:
-  OpqTables(int heads, int head_dim, std::vector<OpqLayer> layers);
+  OpqTables(int heads, int head_dim) : heads_(heads), head_dim_(head_dim) {}
 
   int heads_;
   int head_dim_;
-  std::vector<OpqLayer> layers_;
+  kernels::MemoryKind memory_ = kernels::MemoryKind::kHost;
+  std::vector<kernels::ProductTables> views_;  // keys, values of every layer
+  // One table after the other, here or there.
+  std::vector<float> on_host_;
+  kernels::DeviceBuffer on_device_;
 };
 
 }  // namespace qvg

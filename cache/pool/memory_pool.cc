@@ -1,5 +1,7 @@
 #include "cache/pool/memory_pool.h"
 
+#include <cstdio>
+#include <cstdlib>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -7,7 +9,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "cache/mutex.h"
-#include "cache/pool/address_range.h"
+#include "cache/pool/arena_memory.h"
+#include "cache/pool/free_runs.h"
 #include "cache/pool/page_runs.h"
 #include "cache/pool/shared_pages.h"
 
@@ -40,16 +43,22 @@ const char* ToString(BytesKind kind) {
 }
 
 struct MemoryPool::Arena {
-  Arena(int64_t pages, PageRuns page_runs, AddressRange address_range)
+  Arena(int64_t pages, kernels::MemoryKind kind)
       : budget_pages(pages),
-        range(std::move(address_range)),
-        runs(std::move(page_runs)) {}
+        memory_kind(kind),
+        runs(pages),
+        slabs(0, OnDevice() ? pages : 0) {}
+
+  bool OnDevice() const { return memory_kind == kernels::MemoryKind::kDevice; }
 
   const int64_t budget_pages;
-  const AddressRange range;
+  const kernels::MemoryKind memory_kind;
+  std::unique_ptr<ArenaMemory> memory;
 
   Mutex mutex;
+  // Of the host's address range, and of the device's memory.
   PageRuns runs ABSL_GUARDED_BY(mutex);
+  FreeRuns slabs ABSL_GUARDED_BY(mutex);
   int64_t reserved_pages ABSL_GUARDED_BY(mutex) = 0;
   int64_t committed_pages ABSL_GUARDED_BY(mutex) = 0;
   std::array<int64_t, kBytesKinds> used ABSL_GUARDED_BY(mutex){};
@@ -59,13 +68,20 @@ struct MemoryPool::Arena {
 // whole pool, since a session allocates a few times per chunk.
 class PoolBuffer::Account {
  public:
-  Account(std::shared_ptr<MemoryPool::Arena> arena, int64_t pages)
-      : arena_(std::move(arena)), reserved_pages_(pages) {}
+  // `slab` is the first page of the reservation's own run, if it has one.
+  Account(std::shared_ptr<MemoryPool::Arena> arena, int64_t pages, int64_t slab)
+      : arena_(std::move(arena)),
+        reserved_pages_(pages),
+        slab_(slab),
+        free_(slab, arena_->OnDevice() ? pages : 0) {}
 
   ~Account() {
     MutexLock lock(&arena_->mutex);
     arena_->reserved_pages -= reserved_pages_;
+    if (arena_->OnDevice()) arena_->slabs.Return(slab_, reserved_pages_);
   }
+
+  kernels::MemoryKind memory() const { return arena_->memory_kind; }
 
   absl::StatusOr<uint8_t*> Allocate(BytesKind kind, int64_t bytes) {
     MutexLock lock(&arena_->mutex);
@@ -78,7 +94,7 @@ class PoolBuffer::Account {
   void Free(BytesKind kind, uint8_t* data, int64_t bytes) {
     // Whole pages go back before the lock: nobody else can have them yet.
     if (!IsSmall(bytes)) {
-      AddressRange::Release(data, PagesFor(bytes) * kPage);
+      arena_->memory->Clear(data, PagesFor(bytes) * kPage);
     }
     MutexLock lock(&arena_->mutex);
     Count(kind, -bytes);
@@ -116,21 +132,31 @@ class PoolBuffer::Account {
     arena_->used[static_cast<int>(kind)] += bytes;
   }
 
+  uint8_t* Base() const { return arena_->memory->base(); }
+
   // Null when the reservation has no room.
   uint8_t* TakePages(int64_t bytes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(arena_->mutex) {
     const int64_t pages = PagesFor(bytes);
     if (pages > reserved_pages_ - committed_pages_) return nullptr;
+    const std::optional<int64_t> first =
+        arena_->OnDevice() ? free_.Take(pages) : arena_->runs.Take(pages);
+    if (!first.has_value()) return nullptr;
     committed_pages_ += pages;
     arena_->committed_pages += pages;
-    return arena_->range.base() + arena_->runs.Take(pages) * kPage;
+    return Base() + *first * kPage;
   }
 
   void ReturnPages(uint8_t* data, int64_t pages)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(arena_->mutex) {
     committed_pages_ -= pages;
     arena_->committed_pages -= pages;
-    arena_->runs.Return((data - arena_->range.base()) / kPage, pages);
+    const int64_t first = (data - Base()) / kPage;
+    if (arena_->OnDevice()) {
+      free_.Return(first, pages);
+    } else {
+      arena_->runs.Return(first, pages);
+    }
   }
 
   uint8_t* TakePart(int64_t bytes)
@@ -140,26 +166,28 @@ class PoolBuffer::Account {
     if (!part.has_value()) {
       uint8_t* page = TakePages(kPage);
       if (page == nullptr) return nullptr;
-      shared_pages_.Add((page - arena_->range.base()) / kPage);
+      shared_pages_.Add((page - Base()) / kPage);
       part = shared_pages_.Take(granules);
     }
-    return arena_->range.base() + part->page * kPage + part->first * kGranule;
+    return Base() + part->page * kPage + part->first * kGranule;
   }
 
   void ReturnPart(uint8_t* data, int64_t bytes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(arena_->mutex) {
-    const int64_t offset = data - arena_->range.base();
+    const int64_t offset = data - Base();
     const PagePart part = {offset / kPage,
                            static_cast<int>(offset % kPage / kGranule),
                            GranulesFor(bytes)};
     if (!shared_pages_.Return(part)) return;
-    uint8_t* page = arena_->range.base() + part.page * kPage;
-    AddressRange::Release(page, kPage);
+    uint8_t* page = Base() + part.page * kPage;
+    arena_->memory->Clear(page, kPage);
     ReturnPages(page, 1);
   }
 
   const std::shared_ptr<MemoryPool::Arena> arena_;
   const int64_t reserved_pages_;
+  const int64_t slab_;
+  FreeRuns free_ ABSL_GUARDED_BY(arena_->mutex);  // of the slab
   int64_t committed_pages_ ABSL_GUARDED_BY(arena_->mutex) = 0;
   std::array<int64_t, kBytesKinds> used_ ABSL_GUARDED_BY(arena_->mutex){};
   SharedPages shared_pages_ ABSL_GUARDED_BY(arena_->mutex);
@@ -169,7 +197,8 @@ PoolBuffer::PoolBuffer(PoolBuffer&& other) noexcept
     : account_(std::move(other.account_)),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      kind_(other.kind_) {}
+      kind_(other.kind_),
+      memory_(other.memory_) {}
 
 PoolBuffer& PoolBuffer::operator=(PoolBuffer&& other) noexcept {
   // What this held goes now, not when `other` does.
@@ -178,11 +207,18 @@ PoolBuffer& PoolBuffer::operator=(PoolBuffer&& other) noexcept {
   std::swap(data_, taken.data_);
   std::swap(size_, taken.size_);
   std::swap(kind_, taken.kind_);
+  std::swap(memory_, taken.memory_);
   return *this;
 }
 
 PoolBuffer::~PoolBuffer() {
   if (account_ != nullptr) account_->Free(kind_, data_, size_);
+}
+
+absl::Span<uint8_t> PoolBuffer::bytes() const {
+  if (memory_ == kernels::MemoryKind::kHost) return range();
+  std::fputs("PoolBuffer: the host touches memory of a device\n", stderr);
+  std::abort();
 }
 
 int64_t PoolBuffer::charged_bytes() const {
@@ -197,6 +233,7 @@ absl::StatusOr<PoolBuffer> Reservation::Allocate(BytesKind kind,
         absl::StrCat("bytes: ", bytes, " is negative"));
   }
   PoolBuffer buffer;
+  buffer.memory_ = memory();
   if (bytes == 0) return buffer;
   if (account_ == nullptr) {
     return absl::ResourceExhaustedError(
@@ -209,6 +246,10 @@ absl::StatusOr<PoolBuffer> Reservation::Allocate(BytesKind kind,
   buffer.size_ = bytes;
   buffer.kind_ = kind;
   return buffer;
+}
+
+kernels::MemoryKind Reservation::memory() const {
+  return account_ == nullptr ? kernels::MemoryKind::kHost : account_->memory();
 }
 
 int64_t Reservation::reserved_bytes() const {
@@ -232,19 +273,20 @@ MemoryPool::MemoryPool(std::shared_ptr<Arena> arena)
     : arena_(std::move(arena)) {}
 
 absl::StatusOr<std::unique_ptr<MemoryPool>> MemoryPool::Create(
-    int64_t budget_bytes) {
+    int64_t budget_bytes, const kernels::MemorySpace& space) {
   if (budget_bytes < kPage || budget_bytes > kMaxBudgetBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("budget_bytes: ", budget_bytes, " is not within ", kPage,
                      " to ", kMaxBudgetBytes));
   }
   const int64_t pages = budget_bytes / kPage;
-  PageRuns runs(pages);
-  absl::StatusOr<AddressRange> range =
-      AddressRange::Reserve(runs.range_pages() * kPage);
-  if (!range.ok()) return range.status();
-  return std::unique_ptr<MemoryPool>(new MemoryPool(
-      std::make_shared<Arena>(pages, std::move(runs), *std::move(range))));
+  auto memory = MakeArenaMemory(
+      space,
+      (space.on_device() ? pages : PageRuns(pages).range_pages()) * kPage);
+  if (!memory.ok()) return memory.status();
+  auto arena = std::make_shared<Arena>(pages, space.kind);
+  arena->memory = *std::move(memory);
+  return std::unique_ptr<MemoryPool>(new MemoryPool(std::move(arena)));
 }
 
 absl::StatusOr<Reservation> MemoryPool::Reserve(int64_t bytes) {
@@ -260,9 +302,20 @@ absl::StatusOr<Reservation> MemoryPool::Reserve(int64_t bytes) {
                      " bytes: ", arena_->reserved_pages * kPage, " of ",
                      arena_->budget_pages * kPage, " bytes are reserved"));
   }
+  int64_t slab = 0;
+  if (arena_->OnDevice() && pages > 0) {
+    const std::optional<int64_t> run = arena_->slabs.Take(pages);
+    if (!run.has_value()) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("no room for a session of ", bytes,
+                       " bytes in one piece: what is free is scattered"));
+    }
+    slab = *run;
+  }
   arena_->reserved_pages += pages;
   Reservation reservation;
-  reservation.account_ = std::make_shared<PoolBuffer::Account>(arena_, pages);
+  reservation.account_ =
+      std::make_shared<PoolBuffer::Account>(arena_, pages, slab);
   return reservation;
 }
 

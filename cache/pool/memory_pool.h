@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "kernels/executor.h"
 
 namespace qvg {
 
@@ -17,7 +18,9 @@ const char* ToString(BytesKind kind);
 
 // Memory of a session, handed back when destroyed. Move-only; an empty one
 // owns nothing. The bytes are 64-byte aligned and stay where they are; at
-// first they hold zeros or what the same reservation left there.
+// first they hold zeros or what the same reservation left there. On a device
+// all this is so in the order of the pool's stream: another one that uses a
+// buffer must be done with it before the buffer goes.
 class PoolBuffer {
  public:
   PoolBuffer() = default;
@@ -25,7 +28,14 @@ class PoolBuffer {
   PoolBuffer& operator=(PoolBuffer&& other) noexcept;
   ~PoolBuffer();
 
-  absl::Span<uint8_t> bytes() const { return {data_, size_t(size_)}; }
+  // Where it lies: on a device, addresses that mean nothing to the host.
+  absl::Span<uint8_t> range() const { return {data_, size_t(size_)}; }
+
+  // The same for the host to read and write. Memory of a device ends the
+  // program.
+  absl::Span<uint8_t> bytes() const;
+
+  kernels::MemoryKind memory() const { return memory_; }
   int64_t size() const { return size_; }
 
   // size() and what rounding adds to it: whole pages, or granules of a page
@@ -43,6 +53,7 @@ class PoolBuffer {
   uint8_t* data_ = nullptr;
   int64_t size_ = 0;
   BytesKind kind_ = BytesKind::kSpan;
+  kernels::MemoryKind memory_ = kernels::MemoryKind::kHost;
 };
 
 // A claim on part of the budget. All memory of a session is allocated through
@@ -60,6 +71,9 @@ class Reservation {
   // A buffer of `bytes` >= 0 (0: an empty one). RESOURCE_EXHAUSTED when the
   // reservation would be exceeded, with the figures.
   absl::StatusOr<PoolBuffer> Allocate(BytesKind kind, int64_t bytes);
+
+  // What its buffers are; an empty reservation is of the host.
+  kernels::MemoryKind memory() const;
 
   int64_t reserved_bytes() const;
   // Requested bytes now held, of one kind or in all.
@@ -86,19 +100,26 @@ struct PoolUsage {
 
 // One arena with a budget in bytes, shared by all sessions. Buffers of a page
 // and more take whole pages, smaller ones of the same reservation share them;
-// the sum of reservations never passes the budget, and fragmentation never
-// makes an allocation fail. Thread-safe. Reservations and buffers keep the
-// arena alive.
+// the sum of reservations never passes the budget. Thread-safe. Reservations
+// and buffers keep the arena alive.
+//
+// On the host fragmentation never makes anything fail. On a device, where
+// memory stands behind all of the arena, a reservation is one run of pages:
+// Reserve may refuse what the budget has room for but no run, which closing
+// sessions cures; Allocate may fail in a reservation whose buffers were freed
+// in the middle and are asked for in larger sizes.
 class MemoryPool {
  public:
   static constexpr int64_t kPageBytes = 4096;
   static constexpr int64_t kMaxBudgetBytes = int64_t{1} << 40;
 
-  // Address space is reserved at once and touched as it is used. The budget
-  // counts in whole pages. INVALID_ARGUMENT for less than one page or more
-  // than kMaxBudgetBytes.
+  // On the host, address space is reserved at once and touched as it is used;
+  // of a device, all memory is taken, and the stream must outlive it. The
+  // budget counts in whole pages. INVALID_ARGUMENT for less than one page or
+  // more than kMaxBudgetBytes, RESOURCE_EXHAUSTED for more than the device
+  // has, UNIMPLEMENTED without a device.
   static absl::StatusOr<std::unique_ptr<MemoryPool>> Create(
-      int64_t budget_bytes);
+      int64_t budget_bytes, const kernels::MemorySpace& space = {});
 
   // A claim on `bytes`, rounded up to whole pages. RESOURCE_EXHAUSTED, with
   // the figures, when the budget has no room.

@@ -62,7 +62,8 @@ class RandomHistory {
                    KvCache::MaxSpanBytes(layout_, spec_, codec_, max_chunks)),
         pool_(*MemoryPool::Create(std::max<int64_t>(max_bytes_, 4096))),
         reservation_(*pool_->Reserve(max_bytes_)),
-        boundary_(*BoundaryState::Create(layout_, spec_, 40, reservation_)),
+        boundary_(*BoundaryState::Create(layout_, spec_, 40, reservation_,
+                                         reservation_)),
         cache_(layout_, spec_, &codec_, &reservation_, &boundary_) {}
 
   void Step() {
@@ -194,7 +195,8 @@ TEST(KvCachePropertyTest, ExhaustedReservationChangesNothing) {
                             KvCache::MaxSpanBytes(layout, spec, codec, 6);
   const auto pool = *MemoryPool::Create(max_bytes);
   Reservation reservation = *pool->Reserve(max_bytes);
-  BoundaryState boundary = *BoundaryState::Create(layout, spec, 0, reservation);
+  BoundaryState boundary =
+      *BoundaryState::Create(layout, spec, 0, reservation, reservation);
   KvCache cache(layout, spec, &codec, &reservation, &boundary);
   kernels::SerialFor serial;
   Workspace workspace;

@@ -44,7 +44,8 @@ struct Bench {
         codec(extra),
         pool(*MemoryPool::Create(kPool)),
         reservation(*pool->Reserve(kPool)),
-        boundary(*BoundaryState::Create(layout, spec, 0, reservation)),
+        boundary(
+            *BoundaryState::Create(layout, spec, 0, reservation, reservation)),
         cache(layout, spec, &codec, &reservation, &boundary) {}
 
   static PrefixKey KeyAfter(int64_t chunk) {

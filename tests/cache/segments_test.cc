@@ -33,18 +33,6 @@ TEST(SegmentsTest, NamesAndTensors) {
   EXPECT_EQ(&TensorOf(segment, 1), &segment.values);
 }
 
-TEST(SegmentsTest, StatusOfAnError) {
-  using Code = kernels::Error::Code;
-  EXPECT_TRUE(ToStatus(kernels::Error::Ok()).ok());
-  EXPECT_EQ(ToStatus({Code::kInvalidArgument, "x"}).code(),
-            absl::StatusCode::kInternal);
-  EXPECT_EQ(ToStatus({Code::kUnimplemented, "x"}).code(),
-            absl::StatusCode::kUnimplemented);
-  EXPECT_EQ(ToStatus({Code::kOutOfMemory, "x"}).code(),
-            absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(ToStatus({Code::kDevice, "lost"}), absl::InternalError("lost"));
-}
-
 // Wherever the number is, whatever is wrong with it.
 TEST(SegmentsTest, FindsWhatIsNotFinite) {
   kernels::ThreadPool pool(2);

@@ -1,5 +1,6 @@
 // Random operations against a naive model of the pool: sums are equal, the
-// budget and the reservations are never passed, what must fit does, nobody
+// budget and the reservations are never passed, what must fit does (on the host
+// everything must that the budget has room for), nobody
 // reads or writes what is not his, and all is zero at the end.
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 
 #include "cache/pool/memory_pool.h"
 #include "gtest/gtest.h"
+#include "tests/cache/place.h"
 
 namespace qvg {
 namespace {
@@ -51,8 +53,10 @@ struct Client {
 
 class Model {
  public:
-  explicit Model(uint64_t seed)
-      : random_(seed), pool_(*MemoryPool::Create(kBudget)) {}
+  Model(uint64_t seed, kernels::MemoryKind kind)
+      : random_(seed),
+        place_(kind),
+        pool_(*MemoryPool::Create(kBudget, place_.space())) {}
 
   void Step() {
     const uint64_t action = random_() % 16;
@@ -120,7 +124,11 @@ class Model {
     int64_t reserved = 0;
     for (const Client& client : clients_) reserved += client.claim;
     auto reservation = pool_->Reserve(bytes);
-    ASSERT_EQ(reservation.ok(), reserved + WholePages(bytes) <= kBudget);
+    const bool fits = reserved + WholePages(bytes) <= kBudget;
+    ASSERT_TRUE(fits || !reservation.ok());
+    if (!place_.on_device()) {
+      ASSERT_TRUE(reservation.ok() || !fits);
+    }
     if (!reservation.ok()) return;
     clients_.push_back(
         {NextMark(), WholePages(bytes), *std::move(reservation), {}});
@@ -142,7 +150,8 @@ class Model {
     const auto kind = static_cast<BytesKind>(random_() % kBytesKinds);
     const int64_t used = client.reservation.used_bytes();
     auto buffer = client.reservation.Allocate(kind, bytes);
-    if (client.page_bound() + WholePages(bytes) <= client.claim) {
+    if (!place_.on_device() &&
+        client.page_bound() + WholePages(bytes) <= client.claim) {
       ASSERT_TRUE(buffer.ok()) << buffer.status();
     }
     if (used + bytes > client.claim) {
@@ -150,10 +159,10 @@ class Model {
     }
     if (!buffer.ok()) return;
     ASSERT_EQ(buffer->size(), bytes);
-    for (const uint8_t byte : buffer->bytes()) {
+    for (const uint8_t byte : place_.Fetch(*buffer)) {
       ASSERT_TRUE(byte == 0 || byte == client.mark);
     }
-    std::fill(buffer->bytes().begin(), buffer->bytes().end(), client.mark);
+    place_.Fill(buffer->range(), client.mark);
     client.held.push_back({*std::move(buffer), kind, bytes, client.mark});
   }
 
@@ -161,19 +170,27 @@ class Model {
     if (client.held.empty()) return;
     std::swap(client.held[random_() % client.held.size()], client.held.back());
     const Held& h = client.held.back();
-    for (const uint8_t byte : h.buffer.bytes()) ASSERT_EQ(byte, h.mark);
+    for (const uint8_t byte : place_.Fetch(h.buffer)) ASSERT_EQ(byte, h.mark);
     client.held.pop_back();
   }
 
   std::mt19937_64 random_;
+  Place place_;
   std::unique_ptr<MemoryPool> pool_;
   std::vector<Client> clients_;
   int marks_ = 0;
 };
 
-TEST(MemoryPoolPropertyTest, AgreesWithTheNaiveModel) {
+class MemoryPoolPropertyTest
+    : public testing::TestWithParam<kernels::MemoryKind> {};
+
+INSTANTIATE_TEST_SUITE_P(Places, MemoryPoolPropertyTest, AllPlaces(),
+                         PlaceName);
+
+TEST_P(MemoryPoolPropertyTest, AgreesWithTheNaiveModel) {
+  QVG_SKIP_WITHOUT(GetParam());
   for (uint64_t seed = 1; seed <= 10; ++seed) {
-    Model model(seed);
+    Model model(seed, GetParam());
     for (int i = 0; i < 5'000; ++i) {
       model.Step();
       model.Check();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -11,6 +12,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/cache/place.h"
 
 namespace qvg {
 namespace {
@@ -19,37 +21,45 @@ using ::testing::HasSubstr;
 
 constexpr int64_t kPage = MemoryPool::kPageBytes;
 
-std::unique_ptr<MemoryPool> MakePool(int64_t budget) {
-  return *MemoryPool::Create(budget);
-}
-
-bool AllZero(absl::Span<const uint8_t> bytes) {
+bool AllZero(const std::vector<uint8_t>& bytes) {
   return std::all_of(bytes.begin(), bytes.end(),
                      [](uint8_t byte) { return byte == 0; });
 }
 
-void Fill(const PoolBuffer& buffer, uint8_t value) {
-  std::fill(buffer.bytes().begin(), buffer.bytes().end(), value);
-}
+class MemoryPoolTest : public testing::TestWithParam<kernels::MemoryKind> {
+ protected:
+  void SetUp() override {
+    QVG_SKIP_WITHOUT(GetParam());
+    place_.emplace(GetParam());
+  }
 
-TEST(MemoryPoolTest, RefusesBudgetsOutOfRange) {
+  std::unique_ptr<MemoryPool> MakePool(int64_t budget) const {
+    return *MemoryPool::Create(budget, place_->space());
+  }
+
+  std::optional<Place> place_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Places, MemoryPoolTest, AllPlaces(), PlaceName);
+
+TEST_P(MemoryPoolTest, RefusesBudgetsOutOfRange) {
   for (const int64_t budget :
        {int64_t{-1}, int64_t{0}, kPage - 1, MemoryPool::kMaxBudgetBytes + 1}) {
-    const auto pool = MemoryPool::Create(budget);
+    const auto pool = MemoryPool::Create(budget, place_->space());
     EXPECT_EQ(pool.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(pool.status().message()),
                 HasSubstr("budget_bytes: " + std::to_string(budget)));
   }
 }
 
-TEST(MemoryPoolTest, CountsWholePagesOfTheBudget) {
+TEST_P(MemoryPoolTest, CountsWholePagesOfTheBudget) {
   const auto pool = MakePool(3 * kPage + 100);
   EXPECT_EQ(pool->usage().budget, 3 * kPage);
   EXPECT_TRUE(pool->Reserve(3 * kPage).ok());
   EXPECT_FALSE(pool->Reserve(3 * kPage + 1).ok());
 }
 
-TEST(MemoryPoolTest, ReservationsNeverPassTheBudget) {
+TEST_P(MemoryPoolTest, ReservationsNeverPassTheBudget) {
   const auto pool = MakePool(10 * kPage);
   Reservation a = *pool->Reserve(6 * kPage);
   const auto refused = pool->Reserve(5 * kPage);
@@ -66,7 +76,7 @@ TEST(MemoryPoolTest, ReservationsNeverPassTheBudget) {
 static_assert(!std::is_copy_constructible_v<Reservation>);
 static_assert(!std::is_copy_constructible_v<PoolBuffer>);
 
-TEST(MemoryPoolTest, NegativeSizesAreRefused) {
+TEST_P(MemoryPoolTest, NegativeSizesAreRefused) {
   const auto pool = MakePool(kPage);
   EXPECT_EQ(pool->Reserve(-1).status().code(),
             absl::StatusCode::kInvalidArgument);
@@ -75,14 +85,14 @@ TEST(MemoryPoolTest, NegativeSizesAreRefused) {
             absl::StatusCode::kInvalidArgument);
 }
 
-TEST(MemoryPoolTest, SizesNearTheEndOfTheRangeAreRefused) {
+TEST_P(MemoryPoolTest, SizesNearTheEndOfTheRangeAreRefused) {
   const auto pool = MakePool(kPage);
   EXPECT_FALSE(pool->Reserve(INT64_MAX).ok());
   Reservation reservation = *pool->Reserve(kPage);
   EXPECT_FALSE(reservation.Allocate(BytesKind::kSpan, INT64_MAX).ok());
 }
 
-TEST(MemoryPoolTest, EmptyReservationGivesEmptyBuffersOnly) {
+TEST_P(MemoryPoolTest, EmptyReservationGivesEmptyBuffersOnly) {
   Reservation reservation;
   EXPECT_EQ(reservation.Allocate(BytesKind::kSpan, 1).status().code(),
             absl::StatusCode::kResourceExhausted);
@@ -94,7 +104,7 @@ TEST(MemoryPoolTest, EmptyReservationGivesEmptyBuffersOnly) {
   EXPECT_EQ(reservation.committed_bytes(), 0);
 }
 
-TEST(MemoryPoolTest, AccountsByKind) {
+TEST_P(MemoryPoolTest, AccountsByKind) {
   const auto pool = MakePool(100 * kPage);
   Reservation reservation = *pool->Reserve(50 * kPage);
   const PoolBuffer span = *reservation.Allocate(BytesKind::kSpan, 10'000);
@@ -113,7 +123,7 @@ TEST(MemoryPoolTest, AccountsByKind) {
   EXPECT_EQ(input.charged_bytes(), 128);
 }
 
-TEST(MemoryPoolTest, ExceededReservationIsNamedAndLeavesOthersAlone) {
+TEST_P(MemoryPoolTest, ExceededReservationIsNamedAndLeavesOthersAlone) {
   const auto pool = MakePool(100 * kPage);
   Reservation small = *pool->Reserve(2 * kPage);
   Reservation other = *pool->Reserve(2 * kPage);
@@ -127,13 +137,13 @@ TEST(MemoryPoolTest, ExceededReservationIsNamedAndLeavesOthersAlone) {
   EXPECT_TRUE(other.Allocate(BytesKind::kMedia, 2 * kPage).ok());
 }
 
-TEST(MemoryPoolTest, SmallBuffersShareAPage) {
+TEST_P(MemoryPoolTest, SmallBuffersShareAPage) {
   const auto pool = MakePool(4 * kPage);
   Reservation reservation = *pool->Reserve(kPage);
   std::vector<PoolBuffer> buffers;
   for (int i = 0; i < 64; ++i) {
     buffers.push_back(*reservation.Allocate(BytesKind::kInput, 60));
-    EXPECT_EQ(reinterpret_cast<uintptr_t>(buffers.back().bytes().data()) % 64,
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(buffers.back().range().data()) % 64,
               0);
   }
   EXPECT_EQ(reservation.committed_bytes(), kPage);
@@ -142,48 +152,48 @@ TEST(MemoryPoolTest, SmallBuffersShareAPage) {
   EXPECT_EQ(reservation.committed_bytes(), 0);
 }
 
-TEST(MemoryPoolTest, BuffersOfTwoReservationsNeverShareAPage) {
+TEST_P(MemoryPoolTest, BuffersOfTwoReservationsNeverShareAPage) {
   const auto pool = MakePool(4 * kPage);
   Reservation a = *pool->Reserve(kPage);
   Reservation b = *pool->Reserve(kPage);
   const PoolBuffer of_a = *a.Allocate(BytesKind::kInput, 64);
   const PoolBuffer of_b = *b.Allocate(BytesKind::kInput, 64);
-  EXPECT_NE(reinterpret_cast<uintptr_t>(of_a.bytes().data()) / kPage,
-            reinterpret_cast<uintptr_t>(of_b.bytes().data()) / kPage);
+  EXPECT_NE(reinterpret_cast<uintptr_t>(of_a.range().data()) / kPage,
+            reinterpret_cast<uintptr_t>(of_b.range().data()) / kPage);
 }
 
-TEST(MemoryPoolTest, AnotherReservationReadsZeros) {
+TEST_P(MemoryPoolTest, AnotherReservationReadsZeros) {
   const auto pool = MakePool(8 * kPage);
   for (const int64_t bytes : {int64_t{64}, kPage, 5 * kPage - 1, 8 * kPage}) {
     const uint8_t* data = nullptr;
     {
       Reservation writer = *pool->Reserve(8 * kPage);
       const PoolBuffer secret = *writer.Allocate(BytesKind::kMedia, bytes);
-      Fill(secret, 0x5a);
-      data = secret.bytes().data();
+      place_->Fill(secret.range(), 0x5a);
+      data = secret.range().data();
     }
     Reservation reader = *pool->Reserve(8 * kPage);
     const PoolBuffer buffer = *reader.Allocate(BytesKind::kMedia, bytes);
-    EXPECT_EQ(buffer.bytes().data(), data);  // the same pages
-    EXPECT_TRUE(AllZero(buffer.bytes()));
+    EXPECT_EQ(buffer.range().data(), data);  // the same pages
+    EXPECT_TRUE(AllZero(place_->Fetch(buffer)));
   }
 }
 
-TEST(MemoryPoolTest, BuffersMoveWithoutMovingTheirBytes) {
+TEST_P(MemoryPoolTest, BuffersMoveWithoutMovingTheirBytes) {
   const auto pool = MakePool(8 * kPage);
   Reservation reservation = *pool->Reserve(8 * kPage);
   PoolBuffer a = *reservation.Allocate(BytesKind::kSpan, 100);
   PoolBuffer b = *reservation.Allocate(BytesKind::kMedia, kPage);
-  const uint8_t* data = a.bytes().data();
+  const uint8_t* data = a.range().data();
   b = std::move(a);
-  EXPECT_EQ(b.bytes().data(), data);
+  EXPECT_EQ(b.range().data(), data);
   EXPECT_EQ(b.size(), 100);
   EXPECT_EQ(reservation.used_bytes(BytesKind::kMedia), 0);
   b = PoolBuffer();
   EXPECT_EQ(reservation.used_bytes(), 0);
 }
 
-TEST(MemoryPoolTest, ClaimStaysUntilTheLastBufferGoes) {
+TEST_P(MemoryPoolTest, ClaimStaysUntilTheLastBufferGoes) {
   const auto pool = MakePool(4 * kPage);
   Reservation reservation = *pool->Reserve(4 * kPage);
   PoolBuffer buffer = *reservation.Allocate(BytesKind::kSpan, kPage);
@@ -195,16 +205,16 @@ TEST(MemoryPoolTest, ClaimStaysUntilTheLastBufferGoes) {
   EXPECT_EQ(pool->usage().wasted, 0);
 }
 
-TEST(MemoryPoolTest, BuffersMayOutliveThePool) {
+TEST_P(MemoryPoolTest, BuffersMayOutliveThePool) {
   auto pool = MakePool(4 * kPage);
   Reservation reservation = *pool->Reserve(4 * kPage);
   const PoolBuffer buffer = *reservation.Allocate(BytesKind::kSpan, kPage);
   pool.reset();
-  Fill(buffer, 1);
+  place_->Fill(buffer.range(), 1);
   EXPECT_EQ(reservation.used_bytes(), kPage);
 }
 
-TEST(MemoryPoolTest, ReservationForIsEnoughAndNearlyTight) {
+TEST_P(MemoryPoolTest, ReservationForIsEnoughAndNearlyTight) {
   for (const int64_t bytes :
        {1L, 63L, 64L, 65L, 4095L, 4096L, 4097L, 87'040L}) {
     constexpr int64_t kCount = 20;
@@ -223,7 +233,7 @@ TEST(MemoryPoolTest, ReservationForIsEnoughAndNearlyTight) {
 
 // opq spans of TinyWorld: five layers, 128 tokens, four heads, 17 bytes for a
 // vector of 64, K and V; against the same in BF16.
-TEST(MemoryPoolTest, SpansOfTinyWorldKeepTheirRatio) {
+TEST_P(MemoryPoolTest, SpansOfTinyWorldKeepTheirRatio) {
   constexpr int64_t kSpan = 5 * 2 * 128 * 4 * 17;
   constexpr int64_t kBf16 = 5 * 2 * 128 * 4 * 64 * 2;
   constexpr int64_t kChunks = 76;
@@ -243,26 +253,27 @@ TEST(MemoryPoolTest, SpansOfTinyWorldKeepTheirRatio) {
   }
 }
 
-TEST(MemoryPoolTest, ThreadsShareThePool) {
+TEST_P(MemoryPoolTest, ThreadsShareThePool) {
   constexpr int kThreads = 4;
   const auto pool = MakePool(kThreads * 64 * kPage);
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&pool, t] {
+    threads.emplace_back([&pool, this, t] {
       for (int round = 0; round < 50; ++round) {
         Reservation reservation = *pool->Reserve(64 * kPage);
         std::vector<PoolBuffer> buffers;
         for (int i = 0; i < 12; ++i) {
           const int64_t bytes = 1 + (i * 977 + round * 131) % (4 * kPage);
           buffers.push_back(*reservation.Allocate(BytesKind::kMedia, bytes));
-          EXPECT_TRUE(AllZero(buffers.back().bytes()));
+          EXPECT_TRUE(AllZero(place_->Fetch(buffers.back())));
         }
         for (const PoolBuffer& buffer : buffers) {
-          Fill(buffer, static_cast<uint8_t>(t + 1));
+          place_->Fill(buffer.range(), static_cast<uint8_t>(t + 1));
         }
         for (const PoolBuffer& buffer : buffers) {
-          EXPECT_EQ(buffer.bytes().front(), t + 1);
-          EXPECT_EQ(buffer.bytes().back(), t + 1);
+          const std::vector<uint8_t> bytes = place_->Fetch(buffer);
+          EXPECT_EQ(bytes.front(), t + 1);
+          EXPECT_EQ(bytes.back(), t + 1);
         }
       }
     });
@@ -270,6 +281,58 @@ TEST(MemoryPoolTest, ThreadsShareThePool) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(pool->usage().reserved, 0);
   EXPECT_EQ(pool->usage().wasted, 0);
+}
+
+TEST_P(MemoryPoolTest, BuffersSayWhereTheyAre) {
+  const auto pool = MakePool(2 * kPage);
+  Reservation reservation = *pool->Reserve(kPage);
+  EXPECT_EQ(reservation.memory(), GetParam());
+  PoolBuffer buffer = *reservation.Allocate(BytesKind::kSpan, 10);
+  EXPECT_EQ(buffer.memory(), GetParam());
+  EXPECT_EQ(reservation.Allocate(BytesKind::kSpan, 0)->memory(), GetParam());
+  PoolBuffer moved;
+  EXPECT_EQ(moved.memory(), kernels::MemoryKind::kHost);
+  moved = std::move(buffer);
+  EXPECT_EQ(moved.memory(), GetParam());
+  if (place_->on_device()) {
+    EXPECT_DEATH(moved.bytes(), "host touches memory of a device");
+  } else {
+    EXPECT_EQ(moved.bytes(), moved.range());
+  }
+}
+
+TEST(DevicePoolTest, MoreThanTheDeviceHasIsRefused) {
+  QVG_SKIP_WITHOUT(kernels::MemoryKind::kDevice);
+  const Place place(kernels::MemoryKind::kDevice);
+  EXPECT_EQ(MemoryPool::Create(MemoryPool::kMaxBudgetBytes, place.space())
+                .status()
+                .code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(MemoryPool::Create(kPage, place.space()).ok());
+}
+
+TEST(DevicePoolTest, ScatteredPagesAreNoRoomForASession) {
+  QVG_SKIP_WITHOUT(kernels::MemoryKind::kDevice);
+  const Place place(kernels::MemoryKind::kDevice);
+  const auto pool = *MemoryPool::Create(4 * kPage, place.space());
+  Reservation a = *pool->Reserve(kPage);
+  const Reservation b = *pool->Reserve(kPage);
+  Reservation c = *pool->Reserve(kPage);
+  a = Reservation();
+  c = Reservation();
+  const auto refused = pool->Reserve(3 * kPage);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("scattered"));
+  EXPECT_EQ(pool->usage().reserved, kPage);
+  EXPECT_TRUE(pool->Reserve(2 * kPage).ok());
+}
+
+TEST(DevicePoolTest, WithoutADeviceThereIsNone) {
+  if (kernels::CheckForDevice().ok()) GTEST_SKIP() << "there is a device";
+  EXPECT_EQ(MemoryPool::Create(kPage, {kernels::MemoryKind::kDevice, nullptr})
+                .status()
+                .code(),
+            absl::StatusCode::kUnimplemented);
 }
 
 }  // namespace
