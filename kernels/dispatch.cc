@@ -30,6 +30,11 @@ Error Quantize(const QuantizeArgs& args, const Executor& executor) {
   return Quantize(args, executor.parallel_for());
 }
 
+Error EncodeMinMax(const MinMaxArgs& args, const Executor& executor) {
+  if (executor.on_device()) return NotOnDevice();
+  return EncodeMinMax(args, executor.parallel_for());
+}
+
 size_t KmeansWorkspaceBytes(const KmeansArgs& args, const Executor& executor) {
   if (executor.on_device()) return 0;
   return KmeansWorkspaceBytes(args, executor.parallel_for());

@@ -7,6 +7,7 @@
 #include "kernels/error.h"
 #include "kernels/executor.h"
 #include "kernels/kmeans.h"
+#include "kernels/min_max.h"
 #include "kernels/packed_tensor.h"
 #include "kernels/product.h"
 #include "kernels/quantize.h"
@@ -26,6 +27,8 @@ Error SubtractCentroids(const Points& points, const uint16_t* centroids,
                         const Executor& executor);
 
 Error Quantize(const QuantizeArgs& args, const Executor& executor);
+
+Error EncodeMinMax(const MinMaxArgs& args, const Executor& executor);
 
 size_t KmeansWorkspaceBytes(const KmeansArgs& args, const Executor& executor);
 Error KmeansDraw(const KmeansArgs& args, uint64_t seed,

@@ -2,11 +2,28 @@
 
 #include <algorithm>
 
+#include "kernels/pack_codes.h"
 #include "kernels/quantize_internal.h"
 #include "kernels/rows_internal.h"
 
 namespace qvg::kernels {
 namespace {
+
+bool IsSearch(QuantizeRule rule) {
+  return rule == QuantizeRule::kSearch || rule == QuantizeRule::kFourLevels;
+}
+
+// What takes two bits and symmetric grids.
+Error CheckGrid(const QuantizeArgs& args) {
+  if (args.bits != 2 && (args.trits || IsSearch(args.rule))) {
+    return Error::Invalid("trits, rule: bits must be 2");
+  }
+  if (args.trits && (args.rule == QuantizeRule::kMinMax ||
+                     args.rule == QuantizeRule::kFourLevels)) {
+    return Error::Invalid("trits: the rule must be symmetric");
+  }
+  return Error::Ok();
+}
 
 Error CheckArgs(const QuantizeArgs& args) {
   const Error error = Check(args.points);
@@ -20,6 +37,7 @@ Error CheckArgs(const QuantizeArgs& args) {
   if (args.points.dim % args.block != 0) {
     return Error::Invalid("block: must divide dim");
   }
+  if (const Error grid = CheckGrid(args); !grid.ok()) return grid;
   if (args.points.tokens == 0) return Error::Ok();
   if (args.codes == nullptr || args.scales == nullptr) {
     return Error::Invalid("codes, scales: null");
@@ -30,14 +48,32 @@ Error CheckArgs(const QuantizeArgs& args) {
   return Error::Ok();
 }
 
+CodecDescriptor Descriptor(const QuantizeArgs& args) {
+  CodecDescriptor codec;
+  codec.head_dim = args.points.dim;
+  codec.bits = args.bits;
+  codec.trits = args.trits;
+  return codec;
+}
+
 internal::QuantizeRow RowOf(const QuantizeArgs& args, int head, int64_t token) {
   const Points& points = args.points;
   const int64_t row = token * points.heads + head;
   const int64_t block = row * (points.dim / args.block);
   const bool zeros = args.rule == QuantizeRule::kMinMax;
   return {points.values + (head * points.tokens + token) * points.dim,
-          args.codes + row * (points.dim * args.bits / 8), args.scales + block,
+          args.codes + row * CodeBytes(Descriptor(args)), args.scales + block,
           zeros ? args.zeros + block : nullptr};
+}
+
+void QuantizeOne(internal::QuantizeRowFunction quantize,
+                 const QuantizeArgs& args, internal::QuantizeRow row) {
+  if (!args.trits) return quantize(args, row);
+  uint8_t two_bits[kMaxHeadDim / 4];
+  uint8_t* codes = row.codes;
+  row.codes = two_bits;
+  quantize(args, row);
+  internal::PackTrits(two_bits, args.points.dim, codes);
 }
 
 Error Run(internal::QuantizeRowFunction quantize, const QuantizeArgs& args,
@@ -50,7 +86,7 @@ Error Run(internal::QuantizeRowFunction quantize, const QuantizeArgs& args,
     const int64_t end = std::min(tokens, (tile + 1) * kTile);
     for (int head = 0; head < args.points.heads; ++head) {
       for (int64_t token = tile * kTile; token < end; ++token) {
-        quantize(args, RowOf(args, head, token));
+        QuantizeOne(quantize, args, RowOf(args, head, token));
       }
     }
   });

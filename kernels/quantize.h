@@ -23,6 +23,14 @@ enum class QuantizeRule : uint8_t {
   // BF16 and then to E4M3, halves up, at least 2^-9; the quotient is rounded
   // to BF16 and then to an integer, halves to even.
   kRoundToNearest,
+  // As kAbsmax for 2 bits, but with the scale that errs least of those within
+  // two octaves below.
+  kSearch,
+  // Four levels of 2 bits (CodecDescriptor::four_levels): magnitude max|r| in
+  // E4M3 as kAbsmax, the ratio that errs less, the nearest level, outwards
+  // when between two. Both compare in units of 1/2048 of max|r| or 1/1024 of
+  // the scale, rounded to nearest even. A block of scale 0 has codes 2.
+  kFourLevels,
 };
 
 // Residuals in, codes and scales out, in the layouts of PackedTensor.
@@ -30,6 +38,7 @@ struct QuantizeArgs {
   Points points;  // not changed
   QuantizeRule rule = QuantizeRule::kAbsmax;
   int bits = 0;               // 2 or 4
+  bool trits = false;         // symmetric rules, 2 bits: codes [T,H,ceil(D/5)]
   int block = 0;              // 16, 32 or 64, a divisor of the dim
   uint8_t* codes = nullptr;   // [T,H,D*bits/8]
   uint8_t* scales = nullptr;  // [T,H,D/block]

@@ -148,6 +148,9 @@ void QuantizeRowBits(const QuantizeArgs& args, const QuantizeRow& row) {
       return QuantizeMinMax<kBits>(args, row);
     case QuantizeRule::kRoundToNearest:
       return QuantizeSymmetric<kBits, QuantizeRule::kRoundToNearest>(args, row);
+    case QuantizeRule::kSearch:
+    case QuantizeRule::kFourLevels:
+      return QuantizeRowSearch(args, row);
   }
 }
 

@@ -48,6 +48,8 @@ using QuantizeRowFunction = void (*)(const QuantizeArgs& args,
                                      const QuantizeRow& row);
 void QuantizeRowReference(const QuantizeArgs& args, const QuantizeRow& row);
 void QuantizeRowFast(const QuantizeArgs& args, const QuantizeRow& row);
+// kSearch and kFourLevels, for which both versions are this one.
+void QuantizeRowSearch(const QuantizeArgs& args, const QuantizeRow& row);
 
 }  // namespace qvg::kernels::internal
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/pack_codes.h"
 #include "kernels/quantize_internal.h"
 
 namespace qvg::kernels::internal {
@@ -70,16 +71,6 @@ uint8_t QuantizeMinMax(const Block& block, uint8_t* zero_pattern) {
   return pattern;
 }
 
-// First channel in the highest bits.
-void Pack(const Block& block, uint8_t* codes) {
-  const int per_byte = 8 / block.bits;
-  std::fill_n(codes, block.size / per_byte, uint8_t{0});
-  for (int i = 0; i < block.size; ++i) {
-    const int shift = 8 - block.bits * (i % per_byte + 1);
-    codes[i / per_byte] |= static_cast<uint8_t>(block.stored[i] << shift);
-  }
-}
-
 }  // namespace
 
 void QuantizeRowReference(const QuantizeArgs& args, const QuantizeRow& row) {
@@ -98,8 +89,11 @@ void QuantizeRowReference(const QuantizeArgs& args, const QuantizeRow& row) {
       case QuantizeRule::kRoundToNearest:
         row.scales[b] = QuantizeToNearest(block);
         break;
+      case QuantizeRule::kSearch:
+      case QuantizeRule::kFourLevels:
+        return QuantizeRowSearch(args, row);
     }
-    Pack(block, row.codes + b * bytes);
+    PackBits(stored, args.block, args.bits, row.codes + b * bytes);
   }
 }
 
