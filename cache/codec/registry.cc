@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cache/codec/min_max_codec.h"
 #include "cache/codec/opq_codec.h"
 #include "cache/codec/opq_tables.h"
 #include "cache/codec/residual_codec.h"
@@ -73,6 +74,7 @@ class Resolver {
  private:
   int DefaultSpanChunks() const;
   int DefaultCentroids() const;
+  void ResolveBits();
 
   void Refuse(absl::string_view field, int value, absl::string_view allowed);
   void OneOf(absl::string_view field, int* value, int unset, int by_default,
@@ -133,17 +135,21 @@ int Resolver::DefaultCentroids() const {
   return centroids;
 }
 
+void Resolver::ResolveBits() {
+  if (!info_.takes_bits) return MustBeUnset("bits", spec_.bits);
+  if (info_.two_bits_only) return OneOf("bits", &spec_.bits, 0, 2, {2});
+  OneOf("bits", &spec_.bits, 0, 2, {2, 4});
+}
+
 absl::StatusOr<CacheSpec> Resolver::Run() {
   Within("span_chunks", &spec_.span_chunks, 0, DefaultSpanChunks(), 1,
          kMaxChunks);
   Within("tail_chunks", &spec_.tail_chunks, -1, 0, 0, kMaxChunks);
   Within("sink_chunks", &spec_.sink_chunks, -1, 0, 0, kMaxChunks);
-  if (info_.takes_bits) {
-    OneOf("bits", &spec_.bits, 0, 2, {2, 4});
-    OneOf("block", &spec_.block, 0, info_.takes_centroids ? 64 : 16,
-          {16, 32, 64});
+  ResolveBits();
+  if (info_.block > 0) {
+    OneOf("block", &spec_.block, 0, info_.block, {16, 32, 64});
   } else {
-    MustBeUnset("bits", spec_.bits);
     MustBeUnset("block", spec_.block);
   }
   if (info_.takes_centroids) {
@@ -172,9 +178,30 @@ absl::Status CheckLayout(const KvLayout& layout) {
       " tokens per chunk; must be at least 1, of 64, 128 or 256, at least 1"));
 }
 
-ResidualOptions OptionsOf(const CacheSpec& spec, QuantizeRule rule) {
+// Codecs of Encoding::kResidual: what they do with a residual.
+struct ResidualGrid {
+  absl::string_view codec;
+  QuantizeRule rule;
+  bool trits = false;
+};
+
+constexpr ResidualGrid kGrids[] = {
+    {"qvg", QuantizeRule::kAbsmax},
+    {"qvg-minmax", QuantizeRule::kMinMax},
+    {"qvg-search", QuantizeRule::kSearch},
+    {"qvg-four", QuantizeRule::kFourLevels},
+    {"qvg-base3", QuantizeRule::kAbsmax, true},
+    {"qvg-search-base3", QuantizeRule::kSearch, true},
+    {"rtn", QuantizeRule::kRoundToNearest},
+};
+
+ResidualOptions OptionsOf(const CacheSpec& spec) {
   ResidualOptions options;
-  options.rule = rule;
+  for (const ResidualGrid& grid : kGrids) {
+    if (grid.codec != spec.codec) continue;
+    options.rule = grid.rule;
+    options.trits = grid.trits;
+  }
   options.bits = spec.bits;
   options.block = spec.block;
   options.stages = spec.stages;
@@ -197,6 +224,7 @@ CodecInfo Qvg() {
       "Quant VideoGen: centroids of the span, then the residual with one "
       "scale per block of channels";
   info.takes_bits = true;
+  info.block = 64;
   info.takes_centroids = true;
   return info;
 }
@@ -209,11 +237,61 @@ CodecInfo QvgMinMax() {
   return info;
 }
 
+// Modes of qvg with codes of three or four levels.
+CodecInfo QvgOfTwoBits(absl::string_view name, absl::string_view description) {
+  CodecInfo info = Qvg();
+  info.name = std::string(name);
+  info.description = std::string(description);
+  info.two_bits_only = true;
+  return info;
+}
+
+CodecInfo QvgSearch() {
+  return QvgOfTwoBits("qvg-search",
+                      "qvg with the scale of each block that errs least");
+}
+
+CodecInfo QvgFour() {
+  return QvgOfTwoBits("qvg-four",
+                      "qvg with four levels of its residual, outer and inner "
+                      "ones, and exact extremes of each block");
+}
+
+CodecInfo QvgBase3() {
+  return QvgOfTwoBits("qvg-base3", "qvg with five residual codes to a byte");
+}
+
+CodecInfo QvgSearchBase3() {
+  return QvgOfTwoBits("qvg-search-base3",
+                      "qvg-search with five residual codes to a byte");
+}
+
+CodecInfo Kivi() {
+  CodecInfo info;
+  info.name = "kivi";
+  info.description =
+      "a zero and a scale per group of tokens of each key channel, and per "
+      "group of channels of each value";
+  info.takes_bits = true;
+  info.block = 32;
+  return info;
+}
+
+CodecInfo Quarot() {
+  CodecInfo info;
+  info.name = "quarot";
+  info.description =
+      "a Hadamard rotation, then a zero and a scale per token and head";
+  info.takes_bits = true;
+  return info;
+}
+
 CodecInfo Rtn() {
   CodecInfo info;
   info.name = "rtn";
   info.description = "round to nearest with one scale per block of channels";
   info.takes_bits = true;
+  info.block = 16;
   return info;
 }
 
@@ -230,8 +308,9 @@ CodecInfo Opq() {
 }  // namespace
 
 const std::vector<CodecInfo>& Codecs() {
-  static const auto* const codecs =
-      new std::vector<CodecInfo>{Bf16(), Qvg(), QvgMinMax(), Rtn(), Opq()};
+  static const auto* const codecs = new std::vector<CodecInfo>{
+      Bf16(),           Qvg(), QvgMinMax(), QvgSearch(), QvgFour(), QvgBase3(),
+      QvgSearchBase3(), Rtn(), Kivi(),      Quarot(),    Opq()};
   return *codecs;
 }
 
@@ -259,12 +338,9 @@ absl::StatusOr<std::unique_ptr<Codec>> MakeCodec(const CacheSpec& spec,
   }
   if (spec.codec == "bf16") return MakeUnpackedCodec(spec.unpacked);
   if (spec.codec == "opq") return MakeOpqCodec(tables);
-  if (spec.codec == "rtn") {
-    return MakeResidualCodec(OptionsOf(spec, QuantizeRule::kRoundToNearest));
-  }
-  return MakeResidualCodec(OptionsOf(spec, spec.codec == "qvg-minmax"
-                                               ? QuantizeRule::kMinMax
-                                               : QuantizeRule::kAbsmax));
+  if (spec.codec == "kivi") return MakeKiviCodec(spec.bits, spec.block);
+  if (spec.codec == "quarot") return MakeQuarotCodec(spec.bits);
+  return MakeResidualCodec(OptionsOf(spec));
 }
 
 }  // namespace qvg

@@ -17,7 +17,9 @@ namespace qvg {
 struct CodecInfo {
   std::string name;
   std::string description;
-  bool takes_bits = false;       // bits and block
+  bool takes_bits = false;       // 2 or 4
+  bool two_bits_only = false;    // of these, 2
+  int block = 0;                 // the default; 0 if it takes none
   bool takes_centroids = false;  // centroids, stages, iterations
   bool needs_model_tables = false;
   bool needs_pre_rope_keys = false;

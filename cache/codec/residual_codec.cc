@@ -19,7 +19,7 @@ using kernels::WorkspaceCutter;
 // The bytes of one tensor, and where they are.
 struct TensorBytes {
   uint16_t* centroids;  // [S,H,K,D]
-  uint8_t* codes;       // [T,H,D*bits/8]
+  uint8_t* codes;       // [T,H,CodeBytes]
   uint8_t* scales;      // [T,H,D/B]
   uint8_t* zeros;       // as scales; none if symmetric
   uint8_t* ids;         // [S,H,T]
@@ -80,6 +80,8 @@ CodecDescriptor ResidualCodec::Descriptor(const SpanShape& shape) const {
   codec.head_dim = shape.head_dim;
   codec.bits = options_.bits;
   codec.asymmetric = options_.rule == QuantizeRule::kMinMax;
+  codec.four_levels = options_.rule == QuantizeRule::kFourLevels;
+  codec.trits = options_.trits;
   codec.block = options_.block;
   codec.stages = options_.stages;
   codec.centroids = options_.centroids;
@@ -92,7 +94,7 @@ ResidualCodec::Sizes ResidualCodec::SizesOf(const SpanShape& shape) const {
   const int64_t vectors = int64_t{codec.stages} * shape.heads * codec.centroids;
   Sizes sizes;
   sizes.centroids = vectors * shape.head_dim * int64_t{sizeof(uint16_t)};
-  sizes.codes = rows * shape.head_dim * codec.bits / 8;
+  sizes.codes = rows * kernels::CodeBytes(codec);
   sizes.scales = rows * shape.head_dim / codec.block;
   sizes.zeros = codec.asymmetric ? sizes.scales : 0;
   sizes.ids = rows * codec.stages;
@@ -196,6 +198,7 @@ kernels::Error ResidualCodec::EncodeResidual(
   args.points = points;
   args.rule = options_.rule;
   args.bits = options_.bits;
+  args.trits = options_.trits;
   args.block = options_.block;
   args.codes = bytes.codes;
   args.scales = bytes.scales;

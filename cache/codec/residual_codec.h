@@ -13,6 +13,7 @@ namespace qvg {
 struct ResidualOptions {
   kernels::QuantizeRule rule = kernels::QuantizeRule::kAbsmax;
   int bits = 2;
+  bool trits = false;  // codes of 2 bits, symmetric: five to a byte
   int block = 64;
   int stages = 0;      // 0: the residual is the token itself
   int centroids = 0;   // per stage and head; private to the span

@@ -97,6 +97,16 @@ Array<T> GoldenCase::Get(const std::string& tensor) const {
   return out;
 }
 
+std::vector<uint16_t> GoldenCase::Halves(const std::string& tensor) const {
+  const StoredTensor& stored = Find(tensor);
+  if (stored.dtype != Dtype::kF16) {
+    Fail("tensor '" + tensor + "' is " + ToString(stored.dtype));
+  }
+  std::vector<uint16_t> out(stored.bytes.size() / sizeof(uint16_t));
+  std::memcpy(out.data(), stored.bytes.data(), stored.bytes.size());
+  return out;
+}
+
 template Array<uint16_t> GoldenCase::Get(const std::string&) const;
 template Array<uint8_t> GoldenCase::Get(const std::string&) const;
 template Array<int8_t> GoldenCase::Get(const std::string&) const;

@@ -59,6 +59,9 @@ class GoldenCase {
   template <typename T>
   Array<T> Get(const std::string& tensor) const;
 
+  // FP16 numbers, as patterns.
+  std::vector<uint16_t> Halves(const std::string& tensor) const;
+
   // The BF16 tensor [H,T,D] `tensor`.
   PointSet Points(const std::string& tensor) const;
   // The slice of another case's `x` that `input`, `heads` and `tokens` name.

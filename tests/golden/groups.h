@@ -13,6 +13,8 @@ void CheckResidual(const GoldenCase& golden, Checks* checks);
 void CheckAssign(const GoldenCase& golden, Checks* checks);
 void CheckKmeans(const GoldenCase& golden, Checks* checks);
 void CheckCodec(const GoldenCase& golden, Checks* checks);
+void CheckKivi(const GoldenCase& golden, Checks* checks);
+void CheckQuarot(const GoldenCase& golden, Checks* checks);
 void CheckRtn(const GoldenCase& golden, Checks* checks);
 void CheckAttention(const GoldenCase& golden, Checks* checks);
 

@@ -75,8 +75,11 @@ bool DecodesToNumbers(const kernels::PackedTensor& tensor) {
 void CheckInputs(const GoldenCase& golden, Checks* checks) {
   const PointSet points = golden.Points("x");
   const bool accept = golden.json().at("expect").get<std::string>() == "accept";
-  for (const char* text : {"bf16", "qvg:centroids=16", "qvg:bits=4,stages=4",
-                           "qvg-minmax:block=16", "rtn", "rtn:bits=4"}) {
+  for (const char* text :
+       {"bf16", "qvg:centroids=16", "qvg:bits=4,stages=4",
+        "qvg-minmax:block=16", "qvg-search", "qvg-four:stages=2",
+        "qvg-search-base3:block=32", "rtn", "rtn:bits=4", "kivi",
+        "kivi:bits=4,block=64", "quarot"}) {
     const Encoder encoder = MakeEncoder(points, text);
     kernels::AlignedBuffer span(encoder.codec->SpanBytes(encoder.shape));
     const absl::Status status = Encode(encoder, points, &span);

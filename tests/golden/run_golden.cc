@@ -15,10 +15,16 @@ using GroupFunction = void (*)(const GoldenCase& golden, Checks* checks);
 
 const std::map<std::string, GroupFunction>& Groups() {
   static const auto* const groups = new std::map<std::string, GroupFunction>{
-      {"inputs", &CheckInputs},          {"residual_int2", &CheckResidual},
-      {"residual_int4", &CheckResidual}, {"assign", &CheckAssign},
-      {"kmeans", &CheckKmeans},          {"qvg", &CheckCodec},
-      {"qvg_pro", &CheckCodec},          {"rtn", &CheckRtn},
+      {"inputs", &CheckInputs},
+      {"residual_int2", &CheckResidual},
+      {"residual_int4", &CheckResidual},
+      {"assign", &CheckAssign},
+      {"kmeans", &CheckKmeans},
+      {"qvg", &CheckCodec},
+      {"qvg_pro", &CheckCodec},
+      {"rtn", &CheckRtn},
+      {"kivi", &CheckKivi},
+      {"quarot", &CheckQuarot},
       {"attention", &CheckAttention},
   };
   return *groups;

@@ -126,6 +126,44 @@ INSTANTIATE_TEST_SUITE_P(
                "",
                "asym_quantize_b64 codes",
                {}},
+        Damage{"kivi/v_d64_channel_g32_int2",
+               "codes",
+               "",
+               "",
+               "codes: 1 of",
+               {"inputs/v_d64"}},
+        Damage{"kivi/k_d64_token_g40_int4",
+               "scale",
+               "",
+               "",
+               "scale: 1 of",
+               {"inputs/k_d64"}},
+        Damage{"kivi/k_d64_token_g40_int4",
+               "decoded",
+               "",
+               "",
+               "decoded: 1 of",
+               {"inputs/k_d64"}},
+        Damage{"kivi/v_d64_channel_g32_int2",
+               "",
+               "\"channel\"",
+               "\"token\"",
+               "zero",
+               {"inputs/v_d64"}},
+        Damage{"quarot/k_d64_int2", "codes", "", "", "codes", {"inputs/k_d64"}},
+        Damage{"quarot/k_d64_int2", "zero", "", "", "zero", {"inputs/k_d64"}},
+        Damage{"quarot/k_d64_int2",
+               "rotated",
+               "",
+               "",
+               "rotated",
+               {"inputs/k_d64"}},
+        Damage{"quarot/k_d64_int2",
+               "",
+               "\"rel_l2\": 0.4",
+               "\"rel_l2\": 0.5",
+               "rel_l2",
+               {"inputs/k_d64"}},
         Damage{"assign/ties_d64", "labels", "", "", "labels: 1 of 96", {}},
         Damage{"assign/v_d64_k32", "best", "", "", "squared distance", {}},
         Damage{"kmeans/integers_early_stop",
@@ -280,18 +318,18 @@ TEST_P(RunGoldenTest, NoticesDamage) {
 TEST_F(GoldenSetTest, ReportsALineForEachGroup) {
   Copy("assign/ties_d64");
   Copy("inputs/reject_nan");
-  fs::create_directories(root_ / "kivi" / "case");
+  fs::create_directories(root_ / "unheard" / "case");
   WriteFile(root_ / "README.md", "");
   EXPECT_TRUE(Run()) << failures_;
   EXPECT_EQ(report_,
             "assign: 2 passed, 0 failed\n"
-            "inputs: 6 passed, 0 failed\n"
-            "kivi: not known, skipped\n");
+            "inputs: 12 passed, 0 failed\n"
+            "unheard: not known, skipped\n");
   EXPECT_EQ(failures_, "");
 }
 
 TEST_F(GoldenSetTest, NothingToCheckIsAFailure) {
-  fs::create_directories(root_ / "kivi");
+  fs::create_directories(root_ / "unheard");
   EXPECT_FALSE(Run());
   EXPECT_THAT(failures_, HasSubstr("no known group"));
   fs::remove_all(root_);

@@ -37,6 +37,13 @@ void PrintTo(const Case& c, std::ostream* os) {
   *os << c.spec << " " << c.head_dim;
 }
 
+// Half of keys and values: of the keys, tokens that fill no group are BF16.
+int64_t KiviBytes(int64_t t, int64_t h) {
+  const int64_t grouped = t - t % 32;
+  const int64_t keys = grouped * h * (16 + 8) + (t - grouped) * h * 128;
+  return (keys + t * h * (16 + 8)) / 2;
+}
+
 const Case kCases[] = {
     {"bf16", 64, [](int64_t t, int64_t h) { return t * h * 128; }, 1e-5},
     {"bf16:unpacked=f32", 128, [](int64_t t, int64_t h) { return t * h * 512; },
@@ -51,6 +58,28 @@ const Case kCases[] = {
      0.5},
     {"qvg-minmax:centroids=16,stages=2", 64,
      [](int64_t t, int64_t h) { return t * h * (16 + 2 + 2) + h * 4096; }, 0.2},
+    {"qvg-search:centroids=16", 64,
+     [](int64_t t, int64_t h) { return t * h * (16 + 1 + 1) + h * 2048; },
+     0.25},
+    {"qvg-four:centroids=16", 128,
+     [](int64_t t, int64_t h) { return t * h * (32 + 2 + 1) + h * 4096; },
+     0.25},
+    {"qvg-base3:centroids=16", 64,
+     [](int64_t t, int64_t h) { return t * h * (13 + 1 + 1) + h * 2048; }, 0.5},
+    {"qvg-search-base3:centroids=16,block=32", 256,
+     [](int64_t t, int64_t h) { return t * h * (52 + 8 + 1) + h * 8192; },
+     0.25},
+    {"kivi", 64, KiviBytes, 0.2},
+    {"kivi:bits=4,block=64", 128,
+     [](int64_t t, int64_t h) {
+       const int64_t grouped = t - t % 64;
+       const int64_t keys = grouped * h * (64 + 8) + (t - grouped) * h * 256;
+       return (keys + t * h * (64 + 8)) / 2;
+     },
+     0.02},
+    {"quarot", 64, [](int64_t t, int64_t h) { return t * h * (16 + 4); }, 0.25},
+    {"quarot:bits=4", 256,
+     [](int64_t t, int64_t h) { return t * h * (128 + 4); }, 0.02},
     {"rtn", 64, [](int64_t t, int64_t h) { return t * h * (16 + 4); }, 0.4},
     {"rtn:bits=4,block=64", 128,
      [](int64_t t, int64_t h) { return t * h * (64 + 2); }, 0.02},

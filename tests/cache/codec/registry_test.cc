@@ -33,7 +33,9 @@ std::string Resolved(absl::string_view text, const KvLayout& layout = Layout(),
 TEST(Registry, ListsItsCodecs) {
   std::vector<std::string> names;
   for (const CodecInfo& info : Codecs()) names.push_back(info.name);
-  EXPECT_THAT(names, ElementsAre("bf16", "qvg", "qvg-minmax", "rtn", "opq"));
+  EXPECT_THAT(names, ElementsAre("bf16", "qvg", "qvg-minmax", "qvg-search",
+                                 "qvg-four", "qvg-base3", "qvg-search-base3",
+                                 "rtn", "kivi", "quarot", "opq"));
 }
 
 TEST(Registry, FillsInDefaults) {
@@ -46,6 +48,13 @@ TEST(Registry, FillsInDefaults) {
             "span_chunks=4,tail_chunks=0,sink_chunks=0");
   EXPECT_EQ(Resolved("rtn:tail_chunks=2"),
             "rtn:bits=2,block=16,span_chunks=1,tail_chunks=2,sink_chunks=0");
+  EXPECT_EQ(Resolved("qvg-four"),
+            "qvg-four:bits=2,block=64,centroids=64,stages=1,iterations=5,"
+            "span_chunks=4,tail_chunks=0,sink_chunks=0");
+  EXPECT_EQ(Resolved("kivi"),
+            "kivi:bits=2,block=32,span_chunks=1,tail_chunks=0,sink_chunks=0");
+  EXPECT_EQ(Resolved("quarot:bits=4"),
+            "quarot:bits=4,span_chunks=1,tail_chunks=0,sink_chunks=0");
   EXPECT_EQ(Resolved("opq", Layout(), tables.get()),
             "opq:span_chunks=1,tail_chunks=0,sink_chunks=0");
 }
@@ -63,7 +72,9 @@ TEST(Registry, DefaultsFollowTheLayout) {
 }
 
 TEST(Registry, ResolvingTwiceChangesNothing) {
-  for (const char* text : {"bf16", "qvg", "qvg-minmax:bits=4", "rtn"}) {
+  for (const char* text :
+       {"bf16", "qvg", "qvg-minmax:bits=4", "qvg-search", "qvg-four",
+        "qvg-base3:stages=2", "rtn", "kivi:block=16", "quarot"}) {
     const std::string once = Resolved(text);
     EXPECT_EQ(Resolved(once), once);
   }
@@ -73,6 +84,15 @@ TEST(Registry, RefusesWithFieldValueAndLimit) {
   EXPECT_EQ(Resolved("qvg:bits=3"),
             "cache_spec.bits: 3; must be one of 2, 4 for codec 'qvg'");
   EXPECT_THAT(Resolved("rtn:block=48"), HasSubstr("block: 48"));
+  for (const std::string codec :
+       {"qvg-search", "qvg-four", "qvg-base3", "qvg-search-base3"}) {
+    EXPECT_EQ(Resolved(codec + ":bits=4"),
+              "cache_spec.bits: 4; must be one of 2 for codec '" + codec + "'");
+  }
+  EXPECT_THAT(Resolved("quarot:block=64"),
+              HasSubstr("block: 64; must be left out"));
+  EXPECT_THAT(Resolved("kivi:block=128"), HasSubstr("block: 128"));
+  EXPECT_THAT(Resolved("kivi:centroids=4"), HasSubstr("centroids"));
   EXPECT_THAT(Resolved("qvg:centroids=257"), HasSubstr("1 to 256"));
   EXPECT_THAT(Resolved("qvg:stages=5"), HasSubstr("stages: 5; must be 1 to 4"));
   EXPECT_THAT(Resolved("qvg:iterations=101"), HasSubstr("1 to 100"));
