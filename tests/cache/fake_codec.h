@@ -8,7 +8,9 @@
 
 #include "absl/status/status.h"
 #include "cache/codec/codec.h"
+#include "cache/kernel_status.h"
 #include "cache/unpacked_block.h"
+#include "kernels/device_memory.h"
 
 namespace qvg {
 
@@ -40,7 +42,7 @@ class FakeCodec : public Codec {
         static_cast<int>(layers.size()) != shape.layers) {
       return absl::InternalError("sizes");
     }
-    std::memset(workspace.data(), 0xee, workspace.size());
+    Fill(workspace, 0xee, executor);
     const UnpackedBlock block = Block(shape);
     for (int layer = 0; layer < shape.layers; ++layer) {
       if (layers[layer].keys.tokens != shape.tokens) {
@@ -49,7 +51,12 @@ class FakeCodec : public Codec {
       const kernels::TokenCopy copies[] = {
           block.CopyOf(layers[layer].keys, layer, 0, 0, out.data()),
           block.CopyOf(layers[layer].values, layer, 1, 0, out.data())};
-      (void)kernels::CopyTokens(copies, 2, executor);
+      const kernels::Error error = kernels::CopyTokens(copies, 2, executor);
+      if (!error.ok()) return ToStatus(error);
+    }
+    if (executor.on_device()) {
+      return ToStatus(kernels::CopyToDevice(
+          &seed, sizeof(seed), out.data() + block.bytes(), executor.stream()));
     }
     std::memcpy(out.data() + block.bytes(), &seed, sizeof(seed));
     return absl::OkStatus();
@@ -68,6 +75,16 @@ class FakeCodec : public Codec {
   }
 
  private:
+  static void Fill(absl::Span<uint8_t> bytes, uint8_t value,
+                   const kernels::Executor& executor) {
+    if (executor.on_device()) {
+      (void)kernels::FillDevice(bytes.data(), value, bytes.size(),
+                                executor.stream());
+    } else {
+      std::memset(bytes.data(), value, bytes.size());
+    }
+  }
+
   static UnpackedBlock Block(const SpanShape& shape) {
     return {shape, ElementType::kBf16};
   }

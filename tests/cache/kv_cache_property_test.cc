@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "tests/cache/chunk_data.h"
 #include "tests/cache/fake_codec.h"
+#include "tests/cache/place.h"
 
 namespace qvg {
 namespace {
@@ -52,19 +53,24 @@ CacheSpec RandomSpec(Random& random) {
 
 class RandomHistory {
  public:
-  RandomHistory(uint64_t seed, int max_chunks)
+  RandomHistory(uint64_t seed, int max_chunks, kernels::MemoryKind kind)
       : random_(seed),
+        place_(kind),
         max_chunks_(max_chunks),
         layout_(RandomLayout(random_)),
         spec_(RandomSpec(random_)),
         codec_(random_.Int(0, 9000)),
-        max_bytes_(BoundaryState::MaxBytes(layout_, spec_, 40) +
+        max_bytes_(BoundaryState::MaxBytes(layout_, spec_, 0) +
                    KvCache::MaxSpanBytes(layout_, spec_, codec_, max_chunks)),
-        pool_(*MemoryPool::Create(std::max<int64_t>(max_bytes_, 4096))),
+        pool_(*MemoryPool::Create(std::max<int64_t>(max_bytes_, 4096),
+                                  place_.space())),
         reservation_(*pool_->Reserve(max_bytes_)),
-        boundary_(*BoundaryState::Create(layout_, spec_, 40, reservation_,
-                                         reservation_)),
-        cache_(layout_, spec_, &codec_, &reservation_, &boundary_) {}
+        host_pool_(*MemoryPool::Create(4096)),
+        host_(*host_pool_->Reserve(4096)),
+        boundary_(*BoundaryState::Create(layout_, spec_, kModelBytes,
+                                         reservation_, host_)),
+        cache_(layout_, spec_, &codec_, &reservation_, &boundary_),
+        workspace_(kind) {}
 
   void Step() {
     const int64_t before = reservation_.used_bytes();
@@ -73,9 +79,9 @@ class RandomHistory {
     const ChunkData data(layout_, cache_.chunks());
     const int64_t chunks = cache_.chunks();
     const size_t spans = cache_.spans().size();
-    const absl::Status status =
-        cache_.Append(data.segments(), PrefixKey().Next(std::to_string(chunks)),
-                      serial_, workspace_);
+    const absl::Status status = cache_.Append(
+        place_.Here(data.segments()), PrefixKey().Next(std::to_string(chunks)),
+        place_.executor(), workspace_);
     codec_.FailWith(absl::OkStatus());
     ASSERT_TRUE(status.ok() || fails) << status;
     if (!status.ok()) {
@@ -86,7 +92,7 @@ class RandomHistory {
     Check();
   }
 
-  void Check() const {
+  void Check() {
     for (int layer = 0; layer < layout_.layers(); ++layer) CheckLayer(layer);
     CheckSpans();
     CheckBytes();
@@ -95,13 +101,13 @@ class RandomHistory {
   bool done() const { return cache_.chunks() == max_chunks_; }
 
  private:
-  void CheckLayer(int layer) const {
+  void CheckLayer(int layer) {
     std::vector<kernels::KvSegment> segments;
     cache_.AppendSegments(layer, &segments);
     std::vector<float> keys, values;
     for (const kernels::KvSegment& segment : segments) {
-      Append(segment.keys, &keys);
-      Append(segment.values, &values);
+      Append(place_.Stored(segment.keys), &keys);
+      Append(place_.Stored(segment.values), &values);
     }
     std::vector<float> want_keys, want_values;
     const int window = layout_.window_chunks[layer];
@@ -110,8 +116,8 @@ class RandomHistory {
         window == 0 ? 0 : std::max<int64_t>(0, chunks - window);
     for (int64_t chunk = first; chunk < chunks; ++chunk) {
       const ChunkData data(layout_, chunk);
-      Append(data.segments()[layer].keys, &want_keys);
-      Append(data.segments()[layer].values, &want_values);
+      Append(Values(data.segments()[layer].keys), &want_keys);
+      Append(Values(data.segments()[layer].values), &want_values);
     }
     EXPECT_EQ(keys, want_keys);
     EXPECT_EQ(values, want_values);
@@ -119,9 +125,8 @@ class RandomHistory {
 
   // Rounded to BF16, so that packed (by the fake, as BF16) and unpacked tokens
   // compare equal.
-  static void Append(const kernels::PackedTensor& from,
-                     std::vector<float>* to) {
-    for (const float value : Values(from)) {
+  static void Append(const std::vector<float>& from, std::vector<float>* to) {
+    for (const float value : from) {
       to->push_back(kernels::RoundToBFloat16(value));
     }
   }
@@ -148,13 +153,15 @@ class RandomHistory {
   void CheckBytes() const {
     EXPECT_LE(reservation_.committed_bytes(), max_bytes_);
     const HistoryBytes bytes = cache_.bytes();
-    EXPECT_GE(
-        bytes.packed + bytes.unpacked + boundary_.model_bytes.charged_bytes(),
-        reservation_.used_bytes());
+    EXPECT_GE(bytes.packed + bytes.unpacked, reservation_.used_bytes());
+    EXPECT_EQ(host_.used_bytes(), kModelBytes);
     EXPECT_LE(bytes.packed + bytes.unpacked, reservation_.committed_bytes());
   }
 
+  static constexpr int64_t kModelBytes = 40;
+
   Random random_;
+  Place place_;
   int max_chunks_;
   KvLayout layout_;
   CacheSpec spec_;
@@ -162,15 +169,22 @@ class RandomHistory {
   int64_t max_bytes_;
   std::unique_ptr<MemoryPool> pool_;
   Reservation reservation_;
+  std::unique_ptr<MemoryPool> host_pool_;
+  Reservation host_;
   BoundaryState boundary_;
   KvCache cache_;
-  kernels::SerialFor serial_;
   Workspace workspace_;
 };
 
-TEST(KvCachePropertyTest, AgreesWithTheNaiveModel) {
+class KvCachePropertyTest : public testing::TestWithParam<kernels::MemoryKind> {
+};
+
+INSTANTIATE_TEST_SUITE_P(Places, KvCachePropertyTest, AllPlaces(), PlaceName);
+
+TEST_P(KvCachePropertyTest, AgreesWithTheNaiveModel) {
+  QVG_SKIP_WITHOUT(GetParam());
   for (uint64_t seed = 1; seed <= 100; ++seed) {
-    RandomHistory run(seed, 1 + static_cast<int>(seed % 17));
+    RandomHistory run(seed, 1 + static_cast<int>(seed % 17), GetParam());
     while (!run.done()) {
       run.Step();
       ASSERT_FALSE(testing::Test::HasFailure()) << "seed " << seed;
@@ -180,7 +194,7 @@ TEST(KvCachePropertyTest, AgreesWithTheNaiveModel) {
 
 // One chunk more than was reserved for is refused sooner or later, and then
 // changes nothing.
-TEST(KvCachePropertyTest, ExhaustedReservationChangesNothing) {
+TEST(KvCacheFullTest, ExhaustedReservationChangesNothing) {
   KvLayout layout;
   layout.heads = 2;
   layout.head_dim = 64;

@@ -12,8 +12,11 @@
 #include "cache/pool/memory_pool.h"
 #include "gtest/gtest.h"
 #include "kernels/device_memory.h"
+#include "kernels/dispatch.h"
 #include "kernels/executor.h"
+#include "kernels/numeric.h"
 #include "kernels/packed_tensor.h"
+#include "tests/cache/chunk_data.h"
 
 namespace qvg {
 
@@ -89,6 +92,38 @@ class Place {
         Here(rows.values, static_cast<size_t>(values) * (wide ? 4 : 2));
     return here;
   }
+  // The values [T,H,D] of unpacked rows of this place that lie without gaps.
+  std::vector<float> Stored(kernels::PackedTensor rows) const {
+    const bool wide = rows.codec.encoding == kernels::Encoding::kF32;
+    const std::vector<uint8_t> bytes =
+        Fetch({static_cast<const uint8_t*>(rows.values),
+               static_cast<size_t>(rows.tokens * rows.token_stride *
+                                   (wide ? 4 : 2))});
+    rows.values = bytes.data();
+    return Values(rows);
+  }
+
+  // The vectors [T,H,D] of a tensor of this place, rounded to BF16.
+  std::vector<float> Decode(const kernels::PackedTensor& tensor) {
+    const int64_t dim = tensor.codec.head_dim;
+    const int64_t count = tensor.heads * tensor.tokens * dim;
+    const absl::Span<uint8_t> rows =
+        Allocate(static_cast<size_t>(count) * sizeof(uint16_t));
+    Must(kernels::DecodeRows(tensor, 0, tensor.tokens,
+                             reinterpret_cast<uint16_t*>(rows.data()),
+                             executor()));
+    const std::vector<uint8_t> bytes = Fetch(rows);
+    const auto* decoded = reinterpret_cast<const uint16_t*>(bytes.data());
+    std::vector<float> values(count);
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t head = i / dim % tensor.heads;
+      const int64_t token = i / dim / tensor.heads;
+      values[i] = kernels::BFloat16ToFloat(
+          decoded[(head * tensor.tokens + token) * dim + i % dim]);
+    }
+    return values;
+  }
+
   std::vector<kernels::KvSegment> Here(
       absl::Span<const kernels::KvSegment> segments) {
     std::vector<kernels::KvSegment> here;

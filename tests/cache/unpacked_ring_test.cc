@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <tuple>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/cache/chunk_data.h"
+#include "tests/cache/place.h"
 
 namespace qvg {
 namespace {
@@ -19,15 +22,20 @@ KvLayout SmallLayout() {
   return layout;
 }
 
-class UnpackedRingTest : public testing::TestWithParam<ElementType> {
+class UnpackedRingTest : public testing::TestWithParam<
+                             std::tuple<ElementType, kernels::MemoryKind>> {
  protected:
-  UnpackedRingTest()
-      : pool_(*MemoryPool::Create(1 << 20)),
-        reservation_(*pool_->Reserve(1 << 20)) {}
+  void SetUp() override {
+    QVG_SKIP_WITHOUT(std::get<1>(GetParam()));
+    place_.emplace(std::get<1>(GetParam()));
+    pool_ = *MemoryPool::Create(1 << 20, place_->space());
+    reservation_ = *pool_->Reserve(1 << 20);
+  }
+
+  static ElementType type() { return std::get<0>(GetParam()); }
 
   UnpackedRing MakeRing(int slots) {
-    return *UnpackedRing::Create(layout_, group_, slots, GetParam(),
-                                 reservation_);
+    return *UnpackedRing::Create(layout_, group_, slots, type(), reservation_);
   }
 
   // The chunks now in `ring` whose numbers are [first, first + count) are
@@ -38,8 +46,8 @@ class UnpackedRingTest : public testing::TestWithParam<ElementType> {
       ring.AppendSegments(index, first, count, &segments);
       std::vector<float> keys, values, want_keys, want_values;
       for (const kernels::KvSegment& segment : segments) {
-        Append(Values(segment.keys), &keys);
-        Append(Values(segment.values), &values);
+        Append(place_->Stored(segment.keys), &keys);
+        Append(place_->Stored(segment.values), &values);
       }
       for (int64_t chunk = first; chunk < first + count; ++chunk) {
         const ChunkData data(layout_, chunk);
@@ -56,7 +64,7 @@ class UnpackedRingTest : public testing::TestWithParam<ElementType> {
     to->insert(to->end(), from.begin(), from.end());
   }
   static std::vector<float> Rounded(std::vector<float> values) {
-    if (GetParam() == ElementType::kBf16) {
+    if (type() == ElementType::kBf16) {
       for (float& value : values) value = kernels::RoundToBFloat16(value);
     }
     return values;
@@ -64,16 +72,18 @@ class UnpackedRingTest : public testing::TestWithParam<ElementType> {
 
   const KvLayout layout_ = SmallLayout();
   const LayerGroup group_ = {4, {0, 2}};
+  std::optional<Place> place_;
   std::unique_ptr<MemoryPool> pool_;
   Reservation reservation_;
-  kernels::SerialFor serial_;
 };
 
 TEST_P(UnpackedRingTest, HoldsTheNewestChunks) {
   UnpackedRing ring = MakeRing(4);
   for (int64_t chunk = 0; chunk < 11; ++chunk) {
-    ASSERT_TRUE(
-        ring.Write(chunk, ChunkData(layout_, chunk).segments(), serial_).ok());
+    ASSERT_TRUE(ring.Write(chunk,
+                           place_->Here(ChunkData(layout_, chunk).segments()),
+                           place_->executor())
+                    .ok());
     const int64_t count = std::min<int64_t>(chunk + 1, 4);
     ExpectChunks(ring, chunk + 1 - count, count);
   }
@@ -92,9 +102,9 @@ TEST_P(UnpackedRingTest, SegmentsAreAsFewAsCanBe) {
 }
 
 TEST_P(UnpackedRingTest, TakesItsBytesFromTheReservation) {
-  const int64_t element = GetParam() == ElementType::kF32 ? 4 : 2;
+  const int64_t element = type() == ElementType::kF32 ? 4 : 2;
   const int64_t bytes = 2 * 2 * 4 * 3 * 2 * 8 * element;
-  EXPECT_EQ(UnpackedRing::Bytes(layout_, group_, 4, GetParam()), bytes);
+  EXPECT_EQ(UnpackedRing::Bytes(layout_, group_, 4, type()), bytes);
   {
     const UnpackedRing ring = MakeRing(4);
     EXPECT_EQ(reservation_.used_bytes(BytesKind::kBoundary), bytes);
@@ -108,15 +118,15 @@ TEST_P(UnpackedRingTest, NoSlotsTakeNoBytes) {
 
 TEST_P(UnpackedRingTest, FullReservationIsRefused) {
   Reservation none;
-  EXPECT_EQ(UnpackedRing::Create(layout_, group_, 4, GetParam(), none)
-                .status()
-                .code(),
-            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(
+      UnpackedRing::Create(layout_, group_, 4, type(), none).status().code(),
+      absl::StatusCode::kResourceExhausted);
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, UnpackedRingTest,
-                         testing::Values(ElementType::kBf16,
-                                         ElementType::kF32));
+                         testing::Combine(testing::Values(ElementType::kBf16,
+                                                          ElementType::kF32),
+                                          AllPlaces()));
 
 }  // namespace
 }  // namespace qvg

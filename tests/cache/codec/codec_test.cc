@@ -3,7 +3,9 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "cache/codec/registry.h"
@@ -13,6 +15,7 @@
 #include "kernels/numeric.h"
 #include "kernels/thread_pool.h"
 #include "tests/cache/codec/random_opq_tables.h"
+#include "tests/cache/place.h"
 #include "tests/kernels/aligned_buffer.h"
 #include "tests/kernels/random_tensors.h"
 
@@ -93,34 +96,37 @@ constexpr int64_t kTokens = 101;
 
 struct Span {
   SpanShape shape;
-  std::shared_ptr<AlignedBuffer> memory;
-
-  absl::Span<uint8_t> bytes() const {
-    return {static_cast<uint8_t*>(memory->data()), memory->size()};
-  }
-  std::vector<uint8_t> copy() const { return {bytes().begin(), bytes().end()}; }
+  absl::Span<uint8_t> bytes;  // of the place of the test
 };
 
-class CodecTest : public ::testing::TestWithParam<Case> {
+class CodecTest
+    : public testing::TestWithParam<std::tuple<Case, kernels::MemoryKind>> {
  protected:
-  CodecTest() {
+  void SetUp() override {
+    QVG_SKIP_WITHOUT(std::get<1>(GetParam()));
+    place_.emplace(std::get<1>(GetParam()));
     KvLayout layout;
     layout.heads = kHeads;
-    layout.head_dim = GetParam().head_dim;
+    layout.head_dim = param().head_dim;
     layout.tokens_per_chunk = static_cast<int>(kTokens);
     layout.window_chunks = {0, 0};
-    if (GetParam().spec == "opq") {
-      tables_ = RandomOpqTables(kLayers, kHeads, GetParam().head_dim, 9);
+    if (param().spec == "opq") {
+      tables_ = RandomOpqTables(kLayers, kHeads, param().head_dim, 9);
+      if (place_->on_device()) {
+        tables_ = *tables_->OnDevice(place_->space().stream);
+      }
     }
-    const CacheSpec spec = *ResolveCacheSpec(*ParseCacheSpec(GetParam().spec),
-                                             layout, tables_.get());
+    const CacheSpec spec =
+        *ResolveCacheSpec(*ParseCacheSpec(param().spec), layout, tables_.get());
     codec_ = *MakeCodec(spec, layout, tables_.get());
     for (int i = 0; i < 2 * kLayers; ++i) {
       sources_.emplace_back(
-          kernels::Rows(kernels::Encoding::kF32, GetParam().head_dim), kHeads,
+          kernels::Rows(kernels::Encoding::kF32, param().head_dim), kHeads,
           kTokens, 20 + i, nullptr, kernels::Layout::kStrided);
     }
   }
+
+  static const Case& param() { return std::get<0>(GetParam()); }
 
   std::vector<KvSegment> Layers() const {
     std::vector<KvSegment> layers;
@@ -131,105 +137,114 @@ class CodecTest : public ::testing::TestWithParam<Case> {
   }
 
   SpanShape Shape() const {
-    return {kLayers, kHeads, GetParam().head_dim, kTokens};
+    return {kLayers, kHeads, param().head_dim, kTokens};
   }
 
   absl::Status Encode(const Span& span, const std::vector<KvSegment>& layers,
-                      uint64_t seed, int threads) const {
+                      uint64_t seed, int threads) {
     kernels::ThreadPool pool(threads);
-    AlignedBuffer workspace(codec_->WorkspaceBytes(span.shape, pool));
+    const kernels::Executor executor =
+        place_->on_device() ? place_->executor() : pool;
     return codec_->Encode(
-        span.shape, layers, seed, span.bytes(),
-        {static_cast<uint8_t*>(workspace.data()), workspace.size()}, pool);
+        span.shape, place_->Here(layers), seed, span.bytes,
+        place_->Allocate(codec_->WorkspaceBytes(span.shape, executor)),
+        executor);
   }
 
-  Span NewSpan(const SpanShape& shape) const {
-    return {shape, std::make_shared<AlignedBuffer>(codec_->SpanBytes(shape))};
+  Span NewSpan(const SpanShape& shape) {
+    return {shape, place_->Allocate(codec_->SpanBytes(shape))};
   }
 
-  Span Encoded(uint64_t seed = 1, int threads = 1) const {
+  Span Encoded(uint64_t seed = 1, int threads = 1) {
     const Span span = NewSpan(Shape());
     const absl::Status status = Encode(span, Layers(), seed, threads);
     EXPECT_TRUE(status.ok()) << status;
     return span;
   }
 
-  static std::vector<float> Decode(const PackedTensor& tensor, int head) {
-    EXPECT_TRUE(kernels::Check(tensor).ok());
-    std::vector<float> out(tensor.tokens * tensor.codec.head_dim);
-    kernels::DecodeTile(tensor, head, 0, tensor.tokens, out.data());
-    return out;
+  std::vector<uint8_t> Copy(const Span& span) {
+    return place_->Fetch(span.bytes);
   }
 
+  // [T,H,D]
+  std::vector<float> Decode(const PackedTensor& tensor) {
+    EXPECT_TRUE(kernels::Check(tensor).ok());
+    return tensor.codec.encoding == kernels::Encoding::kF32
+               ? place_->Stored(tensor)
+               : place_->Decode(tensor);
+  }
+
+  std::optional<Place> place_;
   std::unique_ptr<OpqTables> tables_;
   std::unique_ptr<Codec> codec_;
   std::vector<kernels::RandomTensor> sources_;
 };
 
-INSTANTIATE_TEST_SUITE_P(All, CodecTest, ::testing::ValuesIn(kCases));
+INSTANTIATE_TEST_SUITE_P(All, CodecTest,
+                         testing::Combine(testing::ValuesIn(kCases),
+                                          AllPlaces()));
 
 TEST_P(CodecTest, BytesAreExact) {
   EXPECT_EQ(codec_->SpanBytes(Shape()),
-            2 * kLayers * GetParam().bytes(kTokens, kHeads));
-  SpanShape one = {kLayers, 1, GetParam().head_dim, 1};
-  EXPECT_EQ(codec_->SpanBytes(one), 2 * kLayers * GetParam().bytes(1, 1));
+            2 * kLayers * param().bytes(kTokens, kHeads));
+  SpanShape one = {kLayers, 1, param().head_dim, 1};
+  EXPECT_EQ(codec_->SpanBytes(one), 2 * kLayers * param().bytes(1, 1));
 }
 
 TEST_P(CodecTest, EveryTensorComesBack) {
   const Span span = Encoded();
   for (int i = 0; i < 2 * kLayers; ++i) {
-    const KvSegment view = codec_->View(span.shape, i / 2, span.bytes());
+    const KvSegment view = codec_->View(span.shape, i / 2, span.bytes);
     const PackedTensor& tensor = i % 2 == 0 ? view.keys : view.values;
     ASSERT_EQ(tensor.tokens, kTokens);
     ASSERT_EQ(tensor.heads, kHeads);
     double error = 0, energy = 0;
-    for (int head = 0; head < kHeads; ++head) {
-      const std::vector<float> decoded = Decode(tensor, head);
-      for (size_t j = 0; j < decoded.size(); ++j) {
-        const int dim = GetParam().head_dim;
-        const double value = sources_[i].at(static_cast<int64_t>(j) / dim, head,
-                                            static_cast<int>(j) % dim);
-        error += std::pow(decoded[j] - value, 2);
-        energy += std::pow(value, 2);
-      }
+    const std::vector<float> decoded = Decode(tensor);
+    for (int64_t j = 0; j < static_cast<int64_t>(decoded.size()); ++j) {
+      const int dim = param().head_dim;
+      const double value =
+          sources_[i].at(j / dim / kHeads, static_cast<int>(j / dim % kHeads),
+                         static_cast<int>(j % dim));
+      error += std::pow(decoded[j] - value, 2);
+      energy += std::pow(value, 2);
     }
-    EXPECT_LE(error / energy, GetParam().error) << "tensor " << i;
+    EXPECT_LE(error / energy, param().error) << "tensor " << i;
   }
 }
 
 TEST_P(CodecTest, BitsDoNotDependOnThreads) {
-  EXPECT_EQ(Encoded(5, 1).copy(), Encoded(5, 3).copy());
+  EXPECT_EQ(Copy(Encoded(5, 1)), Copy(Encoded(5, 3)));
 }
 
 // Only what draws its centroids depends on the seed.
 TEST_P(CodecTest, TheSeedDrivesEveryChoice) {
-  const bool draws = GetParam().spec.find("qvg") == 0;
-  EXPECT_EQ(Encoded(5).copy() == Encoded(6).copy(), !draws);
+  const bool draws = param().spec.find("qvg") == 0;
+  EXPECT_EQ(Copy(Encoded(5)) == Copy(Encoded(6)), !draws);
 }
 
 TEST_P(CodecTest, ExtremeNumbersDecodeToNumbers) {
   for (const float extreme : {3e38f, 1e30f, 1e-40f, 0.0f, 1e4f}) {
-    for (int d = 0; d < GetParam().head_dim; ++d) {
+    for (int d = 0; d < param().head_dim; ++d) {
       sources_[0].at(5, 0, d) = d % 2 == 0 ? extreme : -extreme;
       sources_[0].at(6, 0, d) = extreme;
     }
     const Span span = Encoded();
-    const KvSegment view = codec_->View(span.shape, 0, span.bytes());
-    for (const float value : Decode(view.keys, 0)) {
+    const KvSegment view = codec_->View(span.shape, 0, span.bytes);
+    for (const float value : Decode(view.keys)) {
       ASSERT_TRUE(std::isfinite(value)) << extreme;
     }
   }
 }
 
 TEST_P(CodecTest, OneTokenIsASpan) {
-  const SpanShape shape = {kLayers, kHeads, GetParam().head_dim, 1};
+  const SpanShape shape = {kLayers, kHeads, param().head_dim, 1};
   std::vector<KvSegment> layers = Layers();
   for (KvSegment& layer : layers) layer.keys.tokens = layer.values.tokens = 1;
   const Span span = NewSpan(shape);
   const absl::Status status = Encode(span, layers, 1, 1);
   ASSERT_TRUE(status.ok()) << status;
-  EXPECT_EQ(Decode(codec_->View(shape, 1, span.bytes()).values, 2).size(),
-            GetParam().head_dim);
+  EXPECT_EQ(Decode(codec_->View(shape, 1, span.bytes).values).size(),
+            kHeads * param().head_dim);
 }
 
 TEST_P(CodecTest, RefusesOtherShapes) {
@@ -247,7 +262,7 @@ TEST_P(CodecTest, RefusesOtherShapes) {
   EXPECT_THAT(std::string(Encode(span, layers, 1, 1).message()),
               HasSubstr("layers[0].values: values: null"));
   layers = Layers();
-  layers[0].values = codec_->View(Shape(), 0, Encoded().bytes()).values;
+  layers[0].values = codec_->View(Shape(), 0, Encoded().bytes).values;
   if (layers[0].values.values == nullptr) {
     EXPECT_THAT(std::string(Encode(span, layers, 1, 1).message()),
                 HasSubstr("must be unpacked"));
@@ -256,29 +271,29 @@ TEST_P(CodecTest, RefusesOtherShapes) {
 
 TEST_P(CodecTest, RefusesTooLittleMemory) {
   Span span = NewSpan(Shape());
-  kernels::SerialFor serial;
-  const size_t needed = codec_->WorkspaceBytes(Shape(), serial);
-  AlignedBuffer workspace(needed);
+  const size_t needed = codec_->WorkspaceBytes(Shape(), place_->executor());
+  const absl::Span<uint8_t> workspace = place_->Allocate(needed);
+  const std::vector<KvSegment> layers = place_->Here(Layers());
   const auto message = [&](absl::Span<uint8_t> out, size_t scratch) {
-    return std::string(
-        codec_
-            ->Encode(Shape(), Layers(), 1, out,
-                     {static_cast<uint8_t*>(workspace.data()), scratch}, serial)
-            .message());
+    return std::string(codec_
+                           ->Encode(Shape(), layers, 1, out,
+                                    workspace.first(scratch),
+                                    place_->executor())
+                           .message());
   };
-  EXPECT_EQ(message(span.bytes(), needed), "");
-  EXPECT_THAT(message(span.bytes().subspan(1), needed), HasSubstr("out"));
+  EXPECT_EQ(message(span.bytes, needed), "");
+  EXPECT_THAT(message(span.bytes.subspan(1), needed), HasSubstr("out"));
   if (needed > 0) {
-    EXPECT_THAT(message(span.bytes(), needed - 1), HasSubstr("workspace"));
+    EXPECT_THAT(message(span.bytes, needed - 1), HasSubstr("workspace"));
   }
 }
 
 // Encode writes every byte: nothing of what was there before is left.
 TEST_P(CodecTest, SpansDoNotDependOnWhatMemoryHeld) {
   const Span span = NewSpan(Shape());
-  std::fill(span.bytes().begin(), span.bytes().end(), uint8_t{0x5a});
+  place_->Fill(span.bytes, 0x5a);
   ASSERT_TRUE(Encode(span, Layers(), 1, 1).ok());
-  EXPECT_EQ(span.copy(), Encoded().copy());
+  EXPECT_EQ(Copy(span), Copy(Encoded()));
 }
 
 std::unique_ptr<Codec> Make(absl::string_view text) {

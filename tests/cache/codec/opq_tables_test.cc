@@ -1,13 +1,16 @@
 #include "cache/codec/opq_tables.h"
 
 #include <cmath>
+#include <cstring>
 #include <string>
 #include <vector>
 
+#include "cache/codec/opq_codec.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "kernels/numeric.h"
 #include "tests/cache/codec/random_opq_tables.h"
+#include "tests/cache/place.h"
 
 namespace qvg {
 namespace {
@@ -67,6 +70,38 @@ TEST(OpqTables, RefusesWithTheTablesName) {
                 }
               }),
               HasSubstr("layers[1].keys.rotation: that of head 1 is not"));
+}
+
+TEST(DeviceOpqTablesTest, HoldsTheSameNumbers) {
+  QVG_SKIP_WITHOUT(kernels::MemoryKind::kDevice);
+  const Place place(kernels::MemoryKind::kDevice);
+  const auto host = RandomOpqTables(2, 3, 64, 5);
+  const auto device = *host->OnDevice(place.space().stream);
+  EXPECT_EQ(host->memory(), kernels::MemoryKind::kHost);
+  EXPECT_EQ(device->memory(), kernels::MemoryKind::kDevice);
+  EXPECT_EQ(device->layers(), 2);
+  for (int i = 0; i < 4; ++i) {
+    const kernels::ProductTables here = host->View(i / 2, i % 2);
+    const kernels::ProductTables there = device->View(i / 2, i % 2);
+    const auto expect_same = [&](const float* a, const float* b, size_t size) {
+      const std::vector<uint8_t> bytes = place.Fetch(
+          {reinterpret_cast<const uint8_t*>(b), size * sizeof(float)});
+      EXPECT_EQ(std::memcmp(a, bytes.data(), bytes.size()), 0);
+    };
+    expect_same(here.rotation, there.rotation, 3 * 64 * 64);
+    expect_same(here.mean, there.mean, 3 * 64);
+    expect_same(here.codebook, there.codebook, 3 * 64 * 256);
+  }
+}
+
+TEST(DeviceOpqTablesTest, CodecsRunWhereTheirTablesAre) {
+  QVG_SKIP_WITHOUT(kernels::MemoryKind::kDevice);
+  Place place(kernels::MemoryKind::kDevice);
+  const auto host = RandomOpqTables(1, 1, 64, 5);
+  EXPECT_EQ(MakeOpqCodec(host.get())
+                ->Encode({1, 1, 64, 0}, {}, 1, {}, {}, place.executor())
+                .code(),
+            absl::StatusCode::kInternal);
 }
 
 }  // namespace
