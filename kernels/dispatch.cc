@@ -1,6 +1,9 @@
 #include "kernels/dispatch.h"
 
+#include <cstring>
+
 #include "kernels/copy_tokens.h"
+#include "kernels/device_memory.h"
 
 namespace qvg::kernels {
 namespace {
@@ -64,6 +67,14 @@ Error EncodeProduct(const ProductArgs& args, void* workspace,
   if (executor.on_device()) return NotOnDevice();
   return EncodeProduct(args, workspace, workspace_bytes,
                        executor.parallel_for());
+}
+
+Error Fill(void* memory, int byte, size_t bytes, const Executor& executor) {
+  if (executor.on_device()) {
+    return FillDevice(memory, byte, bytes, executor.stream());
+  }
+  std::memset(memory, byte, bytes);
+  return Error::Ok();
 }
 
 Error CopyTokens(const TokenCopy* copies, int count, const Executor& executor) {

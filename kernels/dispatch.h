@@ -40,6 +40,9 @@ size_t ProductWorkspaceBytes(const ProductArgs& args, const Executor& executor);
 Error EncodeProduct(const ProductArgs& args, void* workspace,
                     size_t workspace_bytes, const Executor& executor);
 
+// Sets bytes to `byte`.
+Error Fill(void* memory, int byte, size_t bytes, const Executor& executor);
+
 // One call of CopyTokens.
 struct TokenCopy {
   PackedTensor from;

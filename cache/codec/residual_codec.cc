@@ -30,7 +30,8 @@ class ResidualCodec : public Codec {
   explicit ResidualCodec(const ResidualOptions& options) : options_(options) {}
 
   int64_t SpanBytes(const SpanShape& shape) const override {
-    return shape.layers * LayerBytes(shape);
+    if (shape.layers == 0) return 0;
+    return (shape.layers - 1) * LayerStride(shape) + LayerBytes(shape);
   }
 
   size_t WorkspaceBytes(const SpanShape& shape,
@@ -54,6 +55,7 @@ class ResidualCodec : public Codec {
   CodecDescriptor Descriptor(const SpanShape& shape) const;
   Sizes SizesOf(const SpanShape& shape) const;
   int64_t LayerBytes(const SpanShape& shape) const;
+  int64_t LayerStride(const SpanShape& shape) const;
   TensorBytes Locate(const SpanShape& shape, int layer, int tensor,
                      uint8_t* span) const;
   PackedTensor ViewTensor(const SpanShape& shape,
@@ -107,12 +109,16 @@ int64_t ResidualCodec::LayerBytes(const SpanShape& shape) const {
               sizes.ids);
 }
 
-// Every part of a layer takes an even number of bytes, so the centroids are
-// aligned in all layers.
+// Devices load 16 bytes of a centroid, and 4 of codes, at once.
+int64_t ResidualCodec::LayerStride(const SpanShape& shape) const {
+  constexpr int64_t kAlignment = 16;
+  return (LayerBytes(shape) + kAlignment - 1) / kAlignment * kAlignment;
+}
+
 TensorBytes ResidualCodec::Locate(const SpanShape& shape, int layer, int tensor,
                                   uint8_t* span) const {
   const Sizes sizes = SizesOf(shape);
-  uint8_t* next = span + layer * LayerBytes(shape);
+  uint8_t* next = span + layer * LayerStride(shape);
   const auto take = [&](int64_t size) {
     uint8_t* part = next + tensor * size;
     next += 2 * size;
@@ -231,6 +237,9 @@ absl::Status ResidualCodec::Encode(const SpanShape& shape,
   absl::Status status = CheckMemory(out, SpanBytes(shape), workspace,
                                     WorkspaceBytes(shape, executor));
   if (status.ok()) status = CheckSource(shape, layers);
+  if (status.ok() && LayerStride(shape) != LayerBytes(shape)) {
+    status = ToStatus(kernels::Fill(out.data(), 0, out.size(), executor));
+  }
   for (int i = 0; status.ok() && i < 2 * shape.layers; ++i) {
     const int layer = i / 2;
     const int tensor = i % 2;

@@ -42,7 +42,9 @@ class FakeCodec : public Codec {
         static_cast<int>(layers.size()) != shape.layers) {
       return absl::InternalError("sizes");
     }
-    Fill(workspace, 0xee, executor);
+    const kernels::Error filled =
+        kernels::Fill(workspace.data(), 0xee, workspace.size(), executor);
+    if (!filled.ok()) return ToStatus(filled);
     const UnpackedBlock block = Block(shape);
     for (int layer = 0; layer < shape.layers; ++layer) {
       if (layers[layer].keys.tokens != shape.tokens) {
@@ -75,16 +77,6 @@ class FakeCodec : public Codec {
   }
 
  private:
-  static void Fill(absl::Span<uint8_t> bytes, uint8_t value,
-                   const kernels::Executor& executor) {
-    if (executor.on_device()) {
-      (void)kernels::FillDevice(bytes.data(), value, bytes.size(),
-                                executor.stream());
-    } else {
-      std::memset(bytes.data(), value, bytes.size());
-    }
-  }
-
   static UnpackedBlock Block(const SpanShape& shape) {
     return {shape, ElementType::kBf16};
   }

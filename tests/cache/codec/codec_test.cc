@@ -185,10 +185,32 @@ INSTANTIATE_TEST_SUITE_P(All, CodecTest,
                                           AllPlaces()));
 
 TEST_P(CodecTest, BytesAreExact) {
-  EXPECT_EQ(codec_->SpanBytes(Shape()),
-            2 * kLayers * param().bytes(kTokens, kHeads));
-  SpanShape one = {kLayers, 1, param().head_dim, 1};
-  EXPECT_EQ(codec_->SpanBytes(one), 2 * kLayers * param().bytes(1, 1));
+  SpanShape one = {1, 1, param().head_dim, 1};
+  EXPECT_EQ(codec_->SpanBytes(one), 2 * param().bytes(1, 1));
+  one.layers = 0;
+  EXPECT_EQ(codec_->SpanBytes(one), 0);
+  // What is between two layers aligns the second.
+  const int64_t layer = 2 * param().bytes(kTokens, kHeads);
+  EXPECT_GE(codec_->SpanBytes(Shape()), kLayers * layer);
+  EXPECT_LT(codec_->SpanBytes(Shape()), kLayers * layer + 16);
+}
+
+// What a device loads at once is aligned in every layer.
+TEST_P(CodecTest, LayersAreAligned) {
+  const Span span = NewSpan(Shape());
+  for (int i = 0; i < 2 * kLayers; ++i) {
+    const KvSegment view = codec_->View(span.shape, i / 2, span.bytes);
+    const PackedTensor& tensor = i % 2 == 0 ? view.keys : view.values;
+    const auto address = [](const void* p) {
+      return reinterpret_cast<uintptr_t>(p);
+    };
+    EXPECT_EQ(address(tensor.values) % 2, 0);
+    EXPECT_EQ(address(tensor.centroids) % 16, 0);
+    if (tensor.codec.encoding != kernels::Encoding::kProduct &&
+        !tensor.codec.trits) {
+      EXPECT_EQ(address(tensor.codes) % 4, 0);
+    }
+  }
 }
 
 TEST_P(CodecTest, EveryTensorComesBack) {
