@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cuda_stream.h"
 #include "kernels/error.h"
 #include "kernels/packed_tensor.h"
 #include "kernels/parallel_for.h"
@@ -47,6 +48,15 @@ Error Attention(const AttentionArgs& args, void* workspace,
 // The plain version that the fast ones are tested against: same arguments.
 Error AttentionReference(const AttentionArgs& args, void* workspace,
                          size_t workspace_bytes, ParallelFor& parallel_for);
+
+// On a device, for `count` problems of the same heads, head_dim and scale in
+// one pass: what a problem gives does not depend on the others, bit for bit.
+// `problems` is host memory, its segments device memory that passes Check().
+// Queries, keys, values and weights are rounded to BF16, sums are FP32.
+// Workspace: at most 32 MiB, whatever the history.
+size_t AttentionCudaWorkspaceBytes(const AttentionArgs* problems, int count);
+Error AttentionCuda(const AttentionArgs* problems, int count, void* workspace,
+                    size_t workspace_bytes, CudaStream stream);
 
 }  // namespace qvg::kernels
 

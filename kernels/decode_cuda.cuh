@@ -15,6 +15,16 @@ __device__ inline float2 BFloat16Pair(uint32_t bits) {
                      __uint_as_float(bits & 0xffff0000u));
 }
 
+__device__ inline uint32_t PackBFloat16(float low, float high) {
+  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+  return reinterpret_cast<const uint32_t&>(pair);
+}
+
+__device__ inline uint4 PackOctet(const float* x) {
+  return {PackBFloat16(x[0], x[1]), PackBFloat16(x[2], x[3]),
+          PackBFloat16(x[4], x[5]), PackBFloat16(x[6], x[7])};
+}
+
 __device__ inline void AddBFloat16Octet(const uint16_t* from, float* out) {
   const uint4 bits = *reinterpret_cast<const uint4*>(from);
   const uint32_t words[4] = {bits.x, bits.y, bits.z, bits.w};

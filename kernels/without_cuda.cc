@@ -1,4 +1,5 @@
 // What a build without CUDA has in place of device code.
+#include "kernels/attention.h"
 #include "kernels/device_memory.h"
 #include "kernels/error.h"
 
@@ -25,5 +26,11 @@ Error FillDevice(void*, int, size_t, CudaStream) { return Missing(); }
 Error CopyToDevice(const void*, size_t, void*, CudaStream) { return Missing(); }
 Error CopyToHost(const void*, size_t, void*, CudaStream) { return Missing(); }
 Error Synchronize(CudaStream) { return Missing(); }
+
+size_t AttentionCudaWorkspaceBytes(const AttentionArgs*, int) { return 0; }
+
+Error AttentionCuda(const AttentionArgs*, int, void*, size_t, CudaStream) {
+  return Missing();
+}
 
 }  // namespace qvg::kernels

@@ -81,22 +81,23 @@ std::vector<float> Problem::Decode(int head, bool keys) const {
   return rows;
 }
 
-void Problem::ExpectClose(const Result& result) const {
+void Problem::ExpectClose(const Result& result,
+                          const Tolerance& tolerance) const {
   for (int h = 0; h < heads_; ++h) {
     const std::vector<float> keys = Decode(h, true);
     const std::vector<float> values = Decode(h, false);
     for (int64_t n = 0; n < queries_; ++n) {
-      ExpectRowClose(h, n, keys, values, result);
+      ExpectRowClose(h, n, keys, values, result, tolerance);
       if (testing::Test::HasFailure()) return;
     }
   }
 }
 
-// FP32 logits carry an error that grows with them, hence the tolerance.
 void Problem::ExpectRowClose(int head, int64_t query,
                              const std::vector<float>& keys,
                              const std::vector<float>& values,
-                             const Result& result) const {
+                             const Result& result,
+                             const Tolerance& tolerance) const {
   const size_t tokens = keys.size() / dim_;
   const int64_t row = 1 + query * token_stride() + head * head_stride();
   std::vector<double> logits(tokens, 0);
@@ -118,13 +119,13 @@ void Problem::ExpectRowClose(int head, int64_t query,
       max_value = std::max(max_value, std::abs(double{values[k * dim_ + d]}));
     }
   }
-  const double tolerance = (5e-6 + 5e-7 * std::abs(max)) * max_value;
+  const double off = tolerance.absolute + tolerance.per_logit * std::abs(max);
   for (int d = 0; d < dim_; ++d) {
-    ASSERT_NEAR(result.out[row + d], out[d] / sum, tolerance)
+    ASSERT_NEAR(result.out[row + d], out[d] / sum, off * max_value)
         << "head " << head << ", query " << query << ", channel " << d;
   }
   ASSERT_NEAR(result.lse[head * queries_ + query], max + std::log(sum),
-              5e-6 + 1e-6 * std::abs(max));
+              2 * off);
 }
 
 }  // namespace qvg::kernels

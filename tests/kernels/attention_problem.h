@@ -25,6 +25,13 @@ struct Result {
   std::vector<float> lse;  // [H,N]
 };
 
+// How far a result may be from float64: of the largest value, and more of it
+// for each unit of the largest logit, whose rounding grows with it.
+struct Tolerance {
+  double absolute = 5e-6;
+  double per_logit = 5e-7;
+};
+
 // Queries and a history of random segments.
 class Problem {
  public:
@@ -56,13 +63,13 @@ class Problem {
   Result Run(AttentionFunction attend, int threads = 1) const;
 
   // Float64 over the decoded keys and values; fails where `result` is off.
-  void ExpectClose(const Result& result) const;
+  void ExpectClose(const Result& result, const Tolerance& = {}) const;
 
  private:
   std::vector<float> Decode(int head, bool keys) const;
   void ExpectRowClose(int head, int64_t query, const std::vector<float>& keys,
-                      const std::vector<float>& values,
-                      const Result& result) const;
+                      const std::vector<float>& values, const Result& result,
+                      const Tolerance& tolerance) const;
 
   int heads_;
   int dim_;

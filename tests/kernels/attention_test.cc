@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "hwy/targets.h"
 #include "tests/kernels/attention_problem.h"
+#include "tests/kernels/on_device.h"
 
 namespace qvg::kernels {
 namespace {
@@ -22,6 +23,8 @@ struct Version {
   std::string name;
   AttentionFunction attend;
   int64_t target = 0;  // Highway's; 0: the best
+  Tolerance tolerance = {};
+  bool on_device = false;
 };
 
 std::ostream& operator<<(std::ostream& out, const Version& version) {
@@ -30,11 +33,14 @@ std::ostream& operator<<(std::ostream& out, const Version& version) {
 
 class AttentionTest : public testing::TestWithParam<Version> {
  protected:
-  void SetUp() override { hwy::SetSupportedTargetsForTest(GetParam().target); }
+  void SetUp() override {
+    if (GetParam().on_device && !HasGpu()) GTEST_SKIP() << "no GPU here";
+    hwy::SetSupportedTargetsForTest(GetParam().target);
+  }
   void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
 
   void ExpectCorrect(const Problem& problem) {
-    problem.ExpectClose(problem.Run(GetParam().attend));
+    problem.ExpectClose(problem.Run(GetParam().attend), GetParam().tolerance);
   }
   Result Run(const Problem& problem) { return problem.Run(GetParam().attend); }
 };
@@ -204,6 +210,9 @@ TEST_P(AttentionTest, LogitsThatRiseFromTileToTile) {
 TEST_P(AttentionTest, OneKeyReturnsItsValue) {
   Problem problem(2, 64, 3);
   problem.Add(Rows(Encoding::kF32, 64), 1);
+  for (int d = 0; d < 64; ++d) {
+    for (const int h : {0, 1}) problem.values(0).at(0, h, d) = h + d / 64.0f;
+  }
   const Result result = Run(problem);
   for (int h = 0; h < 2; ++h) {
     for (int d = 0; d < 64; ++d) {
@@ -326,7 +335,7 @@ TEST_P(AttentionTest, InfiniteLogits) {
     segment.values.values = static_cast<const float*>(segment.values.values) +
                             segment.values.token_stride;
     segment.keys.tokens = segment.values.tokens = 298;
-    without.ExpectClose(result);
+    without.ExpectClose(result, GetParam().tolerance);
   }
 }
 
@@ -362,6 +371,9 @@ std::vector<Version> Versions() {
     if (hwy::SupportedTargets() & target) {
       versions.push_back({hwy::TargetName(target), Attention, target});
     }
+  }
+  if (const AttentionFunction attend = AttentionOnDevice()) {
+    versions.push_back({"cuda", attend, 0, {8e-3, 6e-3}, true});
   }
   return versions;
 }

@@ -1,0 +1,9 @@
+#include "tests/kernels/on_device.h"
+
+namespace qvg::kernels {
+
+bool HasGpu() { return false; }
+
+AttentionFunction AttentionOnDevice() { return nullptr; }
+
+}  // namespace qvg::kernels
