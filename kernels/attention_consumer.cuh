@@ -15,8 +15,15 @@
 namespace qvg::kernels::device {
 
 inline constexpr int kWarpgroup = 128;
+inline constexpr int kFirstTurnBarrier = 4;
 inline constexpr float kLog2E = 1.4426950408889634f;
 inline constexpr float kLn2 = 0.6931471805599453f;
+
+// A thread's first row of its warpgroup's 64; the other is 8 below.
+__device__ inline int FirstRow() {
+  return static_cast<int>(threadIdx.x % kWarpgroup / 32 * 16 +
+                          threadIdx.x % 32 / 4);
+}
 
 // What a thread holds of its warpgroup's 64 queries: rows r and r + 8.
 template <int D>
@@ -36,7 +43,17 @@ struct Consumer {
   Stages<D>* stages;
   StageBarriers* barriers;
   float scale_log2;
+  int warpgroup;
   uint32_t n = 0;  // tiles attended to
+
+  // The two warpgroups take turns at issuing products, so that one's weights
+  // are made while the other's products run.
+  __device__ void StartTurn() const {
+    Sync(kFirstTurnBarrier + warpgroup, 2 * kWarpgroup);
+  }
+  __device__ void EndTurn() const {
+    SyncArrive(kFirstTurnBarrier + 1 - warpgroup, 2 * kWarpgroup);
+  }
 
   // logits = queries of the warpgroup times the keys of tile number `at`.
   __device__ void StartLogits(float* logits, uint32_t at) const {
@@ -97,14 +114,14 @@ __device__ void ToWeights(float* logits, float scale_log2, Rows<D>& rows,
     max = fmaxf(max, __shfl_xor_sync(0xffffffffu, max, 1));
     max = fmaxf(max, __shfl_xor_sync(0xffffffffu, max, 2));
     max = fmaxf(rows.max[r], max + rows.bias[r]);
-    shrink[r] = exp2f((rows.max[r] - max) * scale_log2);
+    shrink[r] = Exp2((rows.max[r] - max) * scale_log2);
     rows.max[r] = max;
     const float offset = (rows.bias[r] - max) * scale_log2;
     float sum = 0;
 #pragma unroll
     for (int i = 2 * r; i < kKeys / 2; i += 4) {
-      logits[i] = exp2f(fmaf(logits[i], scale_log2, offset));
-      logits[i + 1] = exp2f(fmaf(logits[i + 1], scale_log2, offset));
+      logits[i] = Exp2(fmaf(logits[i], scale_log2, offset));
+      logits[i + 1] = Exp2(fmaf(logits[i + 1], scale_log2, offset));
       sum += logits[i] + logits[i + 1];
     }
     rows.sum[r] = fmaf(rows.sum[r], shrink[r], sum);
@@ -113,6 +130,8 @@ __device__ void ToWeights(float* logits, float scale_log2, Rows<D>& rows,
 
 template <int D>
 __device__ void Shrink(Rows<D>& rows, const float* shrink) {
+  // Most tiles hold no new maximum, for any row of the warp.
+  if (__all_sync(0xffffffffu, shrink[0] == 1 && shrink[1] == 1)) return;
 #pragma unroll
   for (int i = 0; i < D / 2; ++i) rows.out[i] *= shrink[i / 2 % 2];
 }
@@ -147,8 +166,10 @@ __device__ void AttendPhase(Consumer<D>& on, TileWalker<kTileKeys<D>> walker,
   Shrink(rows, shrink);
   PackWeights<kKeys>(logits, weights);
   while (walker.Next(&tile)) {
+    on.StartTurn();
     on.StartLogits(logits, on.n + 1);
     on.StartSums(rows.out, weights, on.n);
+    on.EndTurn();
     WaitProducts<1>();
     Pin<kKeys / 2>(logits);
     on.Release(on.barriers->keys_empty, on.n + 1);
@@ -168,16 +189,18 @@ __device__ void AttendPhase(Consumer<D>& on, TileWalker<kTileKeys<D>> walker,
   ++on.n;
 }
 
+// `first_query` is the thread's first row's.
 template <int D>
-__device__ void StoreRows(const AttentionLaunch& launch, const Item& item,
-                          int first_row, const Rows<D>& rows) {
-  const AttentionProblem& problem = *item.problem;
+__device__ void StoreRows(const AttentionLaunch& launch, const Head& head,
+                          int64_t first_query, const Rows<D>& rows) {
+  const AttentionProblem& problem = *head.problem;
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
-    const int64_t query = item.first_query + first_row + 8 * r;
+    const int64_t query = first_query + 8 * r;
     if (query >= problem.queries) continue;
     float* out = problem.out + query * problem.out_token_stride +
-                 item.head * problem.out_head_stride + threadIdx.x % 4 * 2;
+                 head.in_problem * problem.out_head_stride +
+                 threadIdx.x % 4 * 2;
     const float factor = 1 / rows.sum[r];
 #pragma unroll
     for (int i = 2 * r; i < D / 2; i += 4) {
@@ -185,7 +208,7 @@ __device__ void StoreRows(const AttentionLaunch& launch, const Item& item,
       out[i / 4 * 8 + 1] = rows.out[i + 1] * factor;
     }
     if (problem.lse != nullptr && threadIdx.x % 4 == 0) {
-      problem.lse[item.head * problem.queries + query] =
+      problem.lse[head.in_problem * problem.queries + query] =
           rows.max[r] * launch.scale + logf(rows.sum[r]);
     }
   }

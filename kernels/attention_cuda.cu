@@ -18,8 +18,8 @@ constexpr int kThreads = (1 + kConsumers) * kWarpgroup;
 constexpr int kFirstConsumerBarrier = 2;
 // After the roles are known; together no more than the launch took, which is
 // 168 for each thread.
-constexpr int kProducerRegisters = 88;
-constexpr int kConsumerRegisters = 208;
+constexpr int kProducerRegisters = 104;
+constexpr int kConsumerRegisters = 200;
 constexpr float kLowest = -1e30f;
 
 template <int D>
@@ -40,37 +40,36 @@ __device__ void InitBarriers(StageBarriers& barriers) {
   FenceInit();
 }
 
-// Queries in, for the phase's keys; waits for nobody's tiles.
+// The warpgroup's queries in, as the phase's keys meet them.
 template <int D>
-__device__ void StartPhase(const Item& item, int warpgroup, const Space& keys,
-                           Shared<D>& shared, Rows<D>& rows) {
+__device__ void StartPhase(const Head& head, int64_t first_query, int warpgroup,
+                           const Space& keys, Shared<D>& shared,
+                           Rows<D>& rows) {
   const int first = warpgroup * 64;
   const int barrier = kFirstConsumerBarrier + warpgroup;
   Sync(barrier, kWarpgroup);  // nobody reads the last phase's any more
-  LoadQueries<D>(item, item.first_query + first, keys,
+  LoadQueries<D>(*head.problem, head.in_problem, first_query, keys,
                  shared.queries + first * 128, shared.bias + first);
   FenceProxyShared();
   Sync(barrier, kWarpgroup);
-  const int row = first + threadIdx.x % 128 / 32 * 16 + threadIdx.x % 32 / 4;
-  rows.bias[0] = shared.bias[row];
-  rows.bias[1] = shared.bias[row + 8];
+  rows.bias[0] = shared.bias[first + FirstRow()];
+  rows.bias[1] = shared.bias[first + FirstRow() + 8];
 }
 
 template <int D>
-__device__ void AttendItem(const AttentionLaunch& launch, const Item& item,
-                           int warpgroup, Consumer<D>& on, Shared<D>& shared) {
-  const AttentionProblem& problem = *item.problem;
-  const KvSegment* const end = problem.segments + problem.num_segments;
-  const int first_row =
-      warpgroup * 64 + threadIdx.x % 128 / 32 * 16 + threadIdx.x % 32 / 4;
-  float* scratch[2];
-  for (int r = 0; r < 2; ++r) {
-    const int64_t query = item.first_query + first_row + 8 * r;
-    scratch[r] = query < problem.queries
-                     ? problem.out + query * problem.out_token_stride +
-                           item.head * problem.out_head_stride
-                     : nullptr;
-  }
+__device__ void AttendItem(const AttentionLaunch& launch, int index,
+                           Consumer<D>& on, Shared<D>& shared) {
+  const Head head = HeadOfItem(launch, index);
+  const AttentionProblem& problem = *head.problem;
+  const int64_t first_query =
+      int64_t{index - head.first_item} * kItemQueries + on.warpgroup * 64;
+  const int64_t query = first_query + FirstRow();
+  float* const row = problem.out + query * problem.out_token_stride +
+                     head.in_problem * problem.out_head_stride;
+  float* const scratch[2] = {query < problem.queries ? row : nullptr,
+                             query + 8 < problem.queries
+                                 ? row + 8 * problem.out_token_stride
+                                 : nullptr};
   Rows<D> rows;
 #pragma unroll
   for (int i = 0; i < D / 2; ++i) rows.out[i] = 0;
@@ -79,10 +78,11 @@ __device__ void AttendItem(const AttentionLaunch& launch, const Item& item,
   Space values;
   Phase phase;
   phase.end = problem.segments;
-  while (NextPhase(phase.end, end, item.head, &phase)) {
+  const KvSegment* const end = problem.segments + problem.num_segments;
+  while (NextPhase(phase.end, end, head.in_problem, &phase)) {
     MoveSums<D>(values, phase.values, rows.out, rows.sum, scratch);
     values = phase.values;
-    StartPhase<D>(item, warpgroup, phase.keys, shared, rows);
+    StartPhase<D>(head, first_query, on.warpgroup, phase.keys, shared, rows);
     AttendPhase<D>(on, TileWalker<kTileKeys<D>>(phase.begin, phase.end), rows);
   }
   MoveSums<D>(values, Space(), rows.out, rows.sum, scratch);
@@ -90,7 +90,7 @@ __device__ void AttendItem(const AttentionLaunch& launch, const Item& item,
     rows.sum[r] += __shfl_xor_sync(0xffffffffu, rows.sum[r], 1);
     rows.sum[r] += __shfl_xor_sync(0xffffffffu, rows.sum[r], 2);
   }
-  StoreRows<D>(launch, item, first_row, rows);
+  StoreRows<D>(launch, head, query, rows);
 }
 
 template <int D>
@@ -117,8 +117,10 @@ __global__ void __launch_bounds__(kThreads, 1)
     on.stages = &shared.stages;
     on.barriers = &shared.barriers;
     on.scale_log2 = launch.scale * kLog2E;
+    on.warpgroup = warpgroup;
+    if (warpgroup == 1) on.EndTurn();  // the first turn is warpgroup 0's
     for (int i = blockIdx.x; i < launch.items; i += gridDim.x) {
-      AttendItem<D>(launch, ItemAt(launch, i), warpgroup, on, shared);
+      AttendItem<D>(launch, i, on, shared);
     }
   }
 }
@@ -164,8 +166,8 @@ int64_t ItemsPerHead(const AttentionArgs& args) {
 struct Plan {
   int items = 0;
   int blocks = 0;
-  int groups = 0;
   AttentionLaunch launch;
+  size_t zeroed_bytes = 0;  // at the start
   size_t bytes = 0;
 };
 
@@ -191,19 +193,21 @@ Plan MakePlan(const AttentionArgs* problems, int count, void* workspace) {
   plan.items = static_cast<int>(std::min<int64_t>(items, kMaxItems + 1));
   plan.blocks = std::min(plan.items, Multiprocessors());
   const int heads = count * problems[0].heads;
-  plan.groups = heads + plan.items / plan.blocks + 1;
+  const int rounds = (plan.items + plan.blocks - 1) / plan.blocks;
   AttentionLaunch& launch = plan.launch;
-  // Heads that the blocks of a round are at, cut ones at both ends included.
-  launch.num_rings = static_cast<int>(
+  // Heads that a round touches, cut ones at both ends included.
+  launch.groups_per_round = static_cast<int>(
       std::min<int64_t>({heads, plan.blocks, plan.blocks / shortest + 2}));
   const int64_t tile = TileBytes(problems[0].head_dim);
-  launch.slots = static_cast<int>(std::clamp<int64_t>(
-      kRingBytes / (launch.num_rings * tile), 2, device::kMaxSlots));
+  const int64_t rings = std::min(rounds, 2) * launch.groups_per_round;
+  launch.slots = static_cast<int>(
+      std::clamp<int64_t>(kRingBytes / (rings * tile), 2, device::kMaxSlots));
   WorkspaceCutter cutter(workspace);
   auto* copies = cutter.Take<AttentionProblem>(count);
-  launch.groups = cutter.Take<GroupState>(plan.groups);
-  launch.finished = cutter.Take<uint32_t>(1);
-  launch.rings = cutter.Take<uint8_t>(launch.num_rings * launch.slots * tile);
+  launch.groups = cutter.Take<GroupState>(heads + rounds);
+  launch.finished = cutter.Take<uint32_t>(rounds);
+  plan.zeroed_bytes = cutter.bytes();
+  launch.rings = cutter.Take<uint8_t>(rings * launch.slots * tile);
   launch.problems = copies;
   launch.count = count;
   launch.items = plan.items;
@@ -292,11 +296,7 @@ Error AttentionCuda(const AttentionArgs* problems, int count, void* workspace,
   }
   Error error = CheckWorkspace(workspace, workspace_bytes, plan.bytes);
   if (!error.ok()) return error;
-  error = ToError(
-      cudaMemsetAsync(plan.launch.groups, 0,
-                      reinterpret_cast<uint8_t*>(plan.launch.finished + 1) -
-                          reinterpret_cast<uint8_t*>(plan.launch.groups),
-                      stream));
+  error = ToError(cudaMemsetAsync(workspace, 0, plan.zeroed_bytes, stream));
   if (!error.ok()) return error;
   if (error = UploadAll(problems, plan, stream); !error.ok()) return error;
   switch (problems[0].head_dim) {

@@ -8,9 +8,10 @@
 
 // How the device's packed attention is cut: a block takes 128 queries of one
 // head of one problem at a time, an item, and goes through the keys tile by
-// tile. Blocks that work on the same head at the same time form a group: each
-// decodes its share of the tiles into the group's ring, from which all of them
-// read. So a tile is decoded once per group, and memory is constant.
+// tile. In each round every block has one item. The blocks of a round that
+// attend to the same head are a group: they read their tiles from one ring,
+// into which each tile was decoded once. All blocks decode, each for one group,
+// so that small groups do not wait for few decoders. Memory is constant.
 namespace qvg::kernels::device {
 
 inline constexpr int kItemQueries = 128;
@@ -39,7 +40,7 @@ struct AttentionProblem {
 };
 
 // Counters of one group, all 0 at first.
-inline constexpr int kMaxSlots = 16;
+inline constexpr int kMaxSlots = 32;
 struct GroupState {
   uint32_t ready[kMaxSlots];  // 1 + the newest tile that lies in the slot
   uint32_t taken[kMaxSlots];  // copies of the slot's tiles that are over
@@ -51,51 +52,86 @@ struct AttentionLaunch {
   int items;
   int heads;
   float scale;
-  GroupState* groups;
-  uint32_t* finished;  // items that are through with their tiles
-  uint8_t* rings;      // [num_rings][slots] tiles
-  int num_rings;       // group g uses ring g % num_rings
+  GroupState* groups;  // of head h in round r: h + r, which no two share
+  uint32_t* finished;  // by round: items that are through with their tiles
+  uint8_t* rings;      // [2][groups_per_round][slots] tiles, by odd and even
+  int groups_per_round;
   int slots;
 };
 
-// Where an item belongs.
-struct Item {
+// Heads count on from problem to problem.
+struct Head {
   const AttentionProblem* problem;
-  int head;
-  int64_t first_query;
-  int round;  // of the block's items
-  int group;
-  int member;   // this block's number within the group
-  int members;  // blocks in the group
+  int number;
+  int in_problem;
+  int first_item;
+  int items;
 };
 
-__device__ inline Item ItemAt(const AttentionLaunch& launch, int index) {
+__device__ inline Head HeadOf(const AttentionLaunch& launch, int problem,
+                              int in_problem) {
+  Head head;
+  head.problem = &launch.problems[problem];
+  head.number = problem * launch.heads + in_problem;
+  head.in_problem = in_problem;
+  head.items = static_cast<int>((head.problem->queries + kItemQueries - 1) /
+                                kItemQueries);
+  head.first_item = head.problem->first_item + in_problem * head.items;
+  return head;
+}
+
+__device__ inline Head HeadOfItem(const AttentionLaunch& launch, int item) {
   int low = 0;
   int high = launch.count;
   while (high - low > 1) {
     const int middle = (low + high) / 2;
-    (launch.problems[middle].first_item <= index ? low : high) = middle;
+    (launch.problems[middle].first_item <= item ? low : high) = middle;
   }
-  Item item;
-  item.problem = &launch.problems[low];
-  const int per_head = static_cast<int>(
-      (item.problem->queries + kItemQueries - 1) / kItemQueries);
-  const int within = index - item.problem->first_item;
-  item.head = within / per_head;
-  item.first_query = int64_t{within % per_head} * kItemQueries;
-  // Items of one head that run in different rounds are in different groups;
-  // of the names head + round no two groups have the same.
-  item.round = index / static_cast<int>(gridDim.x);
-  item.group = low * launch.heads + item.head + item.round;
-  const int head_first = index - within % per_head;
-  const int round_first = item.round * static_cast<int>(gridDim.x);
-  const int first = max(head_first, round_first);
-  item.member = index - first;
-  item.members =
-      min(head_first + per_head, round_first + static_cast<int>(gridDim.x)) -
-      first;
-  item.members = min(item.members, launch.items - first);
-  return item;
+  const Head first = HeadOf(launch, low, 0);
+  return HeadOf(launch, low, (item - first.first_item) / first.items);
+}
+
+// The blocks of one round that attend to one head.
+struct Group {
+  Head head;
+  int state;    // index into AttentionLaunch::groups
+  int ring;     // index of its ring
+  int members;  // blocks
+};
+
+__device__ inline Group GroupOf(const AttentionLaunch& launch, int round,
+                                const Head& head) {
+  const int blocks = static_cast<int>(gridDim.x);
+  const int first = round * blocks;
+  const int end = min(first + blocks, launch.items);
+  Group group;
+  group.head = head;
+  group.state = head.number + round;
+  group.ring = round % 2 * launch.groups_per_round + head.number -
+               HeadOfItem(launch, first).number;
+  group.members =
+      min(head.first_item + head.items, end) - max(head.first_item, first);
+  return group;
+}
+
+// What a block decodes in a round: every `stride`th tile of a group.
+struct Duty {
+  Group group;
+  int first;
+  int stride;
+};
+
+__device__ inline Duty DutyIn(const AttentionLaunch& launch, int round) {
+  const int blocks = static_cast<int>(gridDim.x);
+  const int block = static_cast<int>(blockIdx.x);
+  const int end = min((round + 1) * blocks, launch.items);
+  const int first_head = HeadOfItem(launch, round * blocks).number;
+  const int groups = HeadOfItem(launch, end - 1).number - first_head + 1;
+  const int number = first_head + block % groups;
+  const Head head =
+      HeadOf(launch, number / launch.heads, number % launch.heads);
+  return {GroupOf(launch, round, head), block / groups,
+          (blocks - block % groups + groups - 1) / groups};
 }
 
 // Keys [first, first + count) of a segment.
@@ -110,17 +146,18 @@ template <int kKeys>
 class TileWalker {
  public:
   __device__ TileWalker(const KvSegment* begin, const KvSegment* end)
-      : segment_(begin), end_(end) {}
+      : segment_(begin - 1), end_(end) {}
 
   __device__ bool Next(KeyTile* tile) {
-    while (segment_ < end_ && first_ >= segment_->keys.tokens) {
-      ++segment_;
+    while (left_ == 0) {
+      if (++segment_ >= end_) return false;
+      left_ = segment_->keys.tokens;
       first_ = 0;
     }
-    if (segment_ >= end_) return false;
-    const int64_t left = segment_->keys.tokens - first_;
-    *tile = {segment_, first_, left < kKeys ? static_cast<int>(left) : kKeys};
-    first_ += kKeys;
+    const int count = left_ < kKeys ? static_cast<int>(left_) : kKeys;
+    *tile = {segment_, first_, count};
+    first_ += count;
+    left_ -= count;
     return true;
   }
 
@@ -128,6 +165,7 @@ class TileWalker {
   const KvSegment* segment_;
   const KvSegment* end_;
   int64_t first_ = 0;
+  int64_t left_ = 0;
 };
 
 }  // namespace qvg::kernels::device

@@ -6,6 +6,7 @@
 #include "kernels/attention_plan.cuh"
 #include "kernels/decode_cuda.cuh"
 #include "kernels/hopper.cuh"
+#include "kernels/tile_sources.cuh"
 #include "kernels/wgmma.cuh"
 
 // The warps that bring keys and values: three decode the block's share of
@@ -32,40 +33,49 @@ struct StageBarriers {
 };
 
 template <int D>
-__device__ uint8_t* RingSlot(const AttentionLaunch& launch, int group,
+__device__ uint8_t* RingSlot(const AttentionLaunch& launch, const Group& group,
                              int tile) {
-  const int64_t slot =
-      int64_t{group % launch.num_rings} * launch.slots + tile % launch.slots;
+  const int64_t slot = int64_t{group.ring} * launch.slots + tile % launch.slots;
   return launch.rings + slot * 2 * kTileBytes<D>;
 }
 
-// Decodes a tile with `decode`, a function as DecodeOctet, into the form that
-// the tensor cores read. Rows past the end become zeros.
-template <int D, typename Decode>
-__device__ void WriteTile(const KeyTile& tile, uint8_t* to, int thread,
-                          const Decode& decode) {
+template <int D>
+__device__ TileWalker<kTileKeys<D>> TilesOf(const AttentionProblem& problem) {
+  return {problem.segments, problem.segments + problem.num_segments};
+}
+
+// Decodes a tile into the form that the tensor cores read. Rows past the end
+// become zeros.
+template <int D, typename Source>
+__device__ void WriteTile(const Source& source, int count, uint8_t* to,
+                          int thread) {
   constexpr int kOctets = D / kOctet;
-  constexpr int kBatch = 2;  // octets that a thread loads before it stores
+  constexpr int kBatch = Source::kBatch;
   constexpr int kCount = kTileKeys<D> * kOctets;
   for (int base = thread; base < kCount; base += kBatch * kDecoders) {
-    float x[kBatch][kOctet];
+    typename Source::Loaded loaded[kBatch];
+    typename Source::Followed followed[kBatch];
 #pragma unroll
     for (int i = 0; i < kBatch; ++i) {
       const int at = base + i * kDecoders;
+      const int row = min(at / kOctets, count - 1);
+      loaded[i] = source.Load(row, at % kOctets * kOctet);
+    }
 #pragma unroll
-      for (int j = 0; j < kOctet; ++j) x[i][j] = 0;
-      if (at / kOctets < tile.count) {
-        decode(tile.first + at / kOctets, at % kOctets * kOctet, x[i]);
-      }
+    for (int i = 0; i < kBatch; ++i) {
+      const int at = base + i * kDecoders;
+      followed[i] = source.Follow(loaded[i], at % kOctets * kOctet);
     }
 #pragma unroll
     for (int i = 0; i < kBatch; ++i) {
       const int at = base + i * kDecoders;
       if (at >= kCount) break;
+      const int row = at / kOctets;
       const int piece = at % kOctets;
+      uint4 x = source.Finish(loaded[i], followed[i]);
+      if (row >= count) x = {0, 0, 0, 0};
       uint8_t* rows = to + piece / 8 * (kTileKeys<D> * 128);
-      *reinterpret_cast<uint4*>(rows + Swizzled(at / kOctets, piece % 8)) =
-          PackOctet(x[i]);
+      *reinterpret_cast<uint4*>(rows + Swizzled(row, piece % 8)) = x;
     }
   }
 }
@@ -73,72 +83,57 @@ __device__ void WriteTile(const KeyTile& tile, uint8_t* to, int thread,
 template <int D>
 __device__ void DecodeTensor(const PackedTensor tensor, int head,
                              const KeyTile& tile, uint8_t* to, int thread) {
-  const auto write = [&](const auto& decode) {
-    WriteTile<D>(tile, to, thread, decode);
-  };
-  if (tensor.codec.encoding == Encoding::kResidual) {
-    return write([&](int64_t token, int channel, float* x) {
-      DecodeResidualOctet(tensor, head, token, channel, x);
-    });
-  }
-  if (tensor.codec.encoding == Encoding::kProduct) {
-    return write([&](int64_t token, int channel, float* x) {
-      DecodeProductOctet(tensor, head, token, channel, x);
-    });
-  }
-  write([&](int64_t token, int channel, float* x) {
-    DecodeOctet(tensor, head, token, channel, x);
+  WithSource<D>(tensor, head, tile.first, [&](const auto& source) {
+    WriteTile<D>(source, tile.count, to, thread);
   });
 }
 
-// Until the ring's slot for tile `t` is free: the groups of the round before
-// have left the rings, and the blocks of this one have copied the tile that
-// the slot held.
-__device__ inline void WaitForSlot(const AttentionLaunch& launch,
-                                   const Item& item, int t) {
-  if (t < launch.slots) {
-    return WaitFor(launch.finished,
-                   static_cast<uint32_t>(item.round) * gridDim.x);
+// Until the ring's slot for tile `t` is free: the round that had the ring
+// before is over, and the blocks of the group have copied the tile that the
+// slot held.
+__device__ inline void WaitForSlot(const AttentionLaunch& launch, int round,
+                                   const Group& group, int t) {
+  if (t >= launch.slots) {
+    WaitFor(&launch.groups[group.state].taken[t % launch.slots],
+            static_cast<uint32_t>(group.members * (t / launch.slots)));
+  } else if (round >= 2) {
+    WaitFor(&launch.finished[round - 2], gridDim.x);
   }
-  WaitFor(&launch.groups[item.group].taken[t % launch.slots],
-          static_cast<uint32_t>(item.members * (t / launch.slots)));
 }
 
 template <int D>
 __device__ void DecodeTiles(const AttentionLaunch& launch, int thread) {
-  for (int i = blockIdx.x; i < launch.items; i += gridDim.x) {
-    const Item item = ItemAt(launch, i);
-    const KvSegment* segments = item.problem->segments;
-    TileWalker<kTileKeys<D>> walker(segments,
-                                    segments + item.problem->num_segments);
+  for (int round = 0; round * gridDim.x < launch.items; ++round) {
+    const Duty duty = DutyIn(launch, round);
+    const Group& group = duty.group;
+    TileWalker<kTileKeys<D>> walker = TilesOf<D>(*group.head.problem);
     KeyTile tile;
     for (int t = 0; walker.Next(&tile); ++t) {
-      if (t % item.members != item.member) continue;
-      if (thread == 0) WaitForSlot(launch, item, t);
+      if (t % duty.stride != duty.first) continue;
+      if (thread == 0) WaitForSlot(launch, round, group, t);
       Sync(kDecoderBarrier, kDecoders);
-      uint8_t* slot = RingSlot<D>(launch, item.group, t);
-      DecodeTensor<D>(tile.segment->keys, item.head, tile, slot, thread);
-      DecodeTensor<D>(tile.segment->values, item.head, tile,
+      uint8_t* slot = RingSlot<D>(launch, group, t);
+      DecodeTensor<D>(tile.segment->keys, group.head.in_problem, tile, slot,
+                      thread);
+      DecodeTensor<D>(tile.segment->values, group.head.in_problem, tile,
                       slot + kTileBytes<D>, thread);
       FenceProxyGlobal();
       __threadfence();
       Sync(kDecoderBarrier, kDecoders);
       if (thread == 0) {
-        StoreRelease(&launch.groups[item.group].ready[t % launch.slots],
+        StoreRelaxed(&launch.groups[group.state].ready[t % launch.slots],
                      static_cast<uint32_t>(t + 1));
       }
     }
   }
 }
 
-// Tells the group that this block has taken tile number `tile`, the `n`th that
-// it copied in all.
-__device__ inline void ReportTaken(const AttentionLaunch& launch,
-                                   StageBarriers& barriers, int group, int tile,
+// Says that this block has taken the `n`th tile that it copied in all.
+__device__ inline void ReportTaken(uint32_t* taken, StageBarriers& barriers,
                                    uint32_t n) {
   Wait(&barriers.keys_full[n % kStages], n / kStages & 1);
   Wait(&barriers.values_full[n % kStages], n / kStages & 1);
-  AddRelease(&launch.groups[group].taken[tile % launch.slots], 1);
+  AddRelaxed(taken, 1);
 }
 
 template <int D>
@@ -161,21 +156,21 @@ __device__ void CopyTiles(const AttentionLaunch& launch, Stages<D>& stages,
                           StageBarriers& barriers) {
   uint32_t n = 0;  // tiles copied
   for (int i = blockIdx.x; i < launch.items; i += gridDim.x) {
-    const Item item = ItemAt(launch, i);
-    GroupState& group = launch.groups[item.group];
-    const KvSegment* segments = item.problem->segments;
-    TileWalker<kTileKeys<D>> walker(segments,
-                                    segments + item.problem->num_segments);
+    const int round = i / static_cast<int>(gridDim.x);
+    const Group group = GroupOf(launch, round, HeadOfItem(launch, i));
+    GroupState& state = launch.groups[group.state];
+    TileWalker<kTileKeys<D>> walker = TilesOf<D>(*group.head.problem);
     KeyTile tile;
-    int t = 0;
-    for (; walker.Next(&tile); ++t, ++n) {
-      WaitFor(&group.ready[t % launch.slots], static_cast<uint32_t>(t + 1));
+    uint32_t* last = nullptr;  // where to report the tile before
+    for (int t = 0; walker.Next(&tile); ++t, ++n) {
+      WaitFor(&state.ready[t % launch.slots], static_cast<uint32_t>(t + 1));
       FenceProxyGlobal();
-      CopyTile<D>(RingSlot<D>(launch, item.group, t), stages, barriers, n);
-      if (t > 0) ReportTaken(launch, barriers, item.group, t - 1, n - 1);
+      CopyTile<D>(RingSlot<D>(launch, group, t), stages, barriers, n);
+      if (last != nullptr) ReportTaken(last, barriers, n - 1);
+      last = &state.taken[t % launch.slots];
     }
-    if (t > 0) ReportTaken(launch, barriers, item.group, t - 1, n - 1);
-    AddRelease(launch.finished, 1);
+    if (last != nullptr) ReportTaken(last, barriers, n - 1);
+    AddRelaxed(&launch.finished[round], 1);
   }
 }
 

@@ -43,7 +43,7 @@ __device__ inline void DecodeResidualOctet(const PackedTensor& t, int head,
   const int dim = codec.head_dim;
   const int64_t row = token * t.heads + head;
   StoredOctet(t, row, channel, out);
-  LevelsOctet(t, (row * dim + channel) / codec.block, out);
+  LevelsOctet(t, (row * dim + channel) >> (__ffs(codec.block) - 1), out);
   for (int s = 0; s < codec.stages; ++s) {
     const int64_t stage = int64_t{s} * t.heads + head;
     const int id = t.ids[stage * t.tokens + token];
@@ -58,16 +58,16 @@ __device__ inline void DecodeProductOctet(const PackedTensor& t, int head,
                                           int64_t token, int channel,
                                           float* out) {
   const int dim = t.codec.head_dim;
-  const int width = dim / t.codec.parts;
+  const int shift = __ffs(dim) - __ffs(t.codec.parts);  // of an entry's width
   const int64_t row = token * t.heads + head;
   const uint8_t* codes = t.codes + row * t.codec.parts;
   const float scale = E4M3(t.scales[row]);
   const float* book = t.tables.codebook + int64_t{head} * kProductEntries * dim;
 #pragma unroll
   for (int i = 0; i < kOctet; ++i) {
-    const int part = (channel + i) / width;
+    const int part = (channel + i) >> shift;
     const int64_t entry = int64_t{part} * kProductEntries + codes[part];
-    out[i] = scale * book[entry * width + (channel + i) % width];
+    out[i] = scale * book[(entry << shift) + channel + i - (part << shift)];
   }
 }
 

@@ -78,6 +78,18 @@ __device__ inline void Sync(int barrier, int threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
 }
 
+// Counts as in Sync, without waiting.
+__device__ inline void SyncArrive(int barrier, int threads) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
+}
+
+// 2^x, of a subnormal result 0.
+__device__ inline float Exp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 template <int kRegisters>
 __device__ inline void ShrinkRegisters() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
@@ -96,13 +108,14 @@ __device__ inline uint32_t LoadAcquire(const uint32_t* from) {
   return value;
 }
 
-__device__ inline void StoreRelease(uint32_t* to, uint32_t value) {
-  asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(to), "r"(value)
+// Neither orders anything: what comes before is fenced, or is over.
+__device__ inline void StoreRelaxed(uint32_t* to, uint32_t value) {
+  asm volatile("st.relaxed.gpu.global.u32 [%0], %1;" ::"l"(to), "r"(value)
                : "memory");
 }
 
-__device__ inline void AddRelease(uint32_t* to, uint32_t value) {
-  asm volatile("red.release.gpu.global.add.u32 [%0], %1;" ::"l"(to), "r"(value)
+__device__ inline void AddRelaxed(uint32_t* to, uint32_t value) {
+  asm volatile("red.relaxed.gpu.global.add.u32 [%0], %1;" ::"l"(to), "r"(value)
                : "memory");
 }
 

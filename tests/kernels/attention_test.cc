@@ -104,11 +104,25 @@ TEST_P(AttentionTest, EveryResidualForm) {
        {Residual(64, 2, 64, 1, 256), Residual(64, 4, 64, 1, 256),
         Residual(64, 2, 16, 4, 16), Residual(64, 4, 32, 2, 1),
         Residual(64, 2, 16, 0, 0), Residual(64, 4, 64, 0, 0),
-        Asymmetric(Residual(64, 2, 16, 1, 16))}) {
+        Asymmetric(Residual(64, 2, 16, 1, 16)),
+        FourLevels(Residual(64, 2, 64, 1, 16)),
+        Trits(Residual(64, 2, 64, 1, 16))}) {
     SCOPED_TRACE(testing::Message() << codec.bits << " bits, block "
                                     << codec.block << ", " << codec.stages);
     Problem problem(2, 64, 9);
     problem.Add(codec, 150);
+    ExpectCorrect(problem);
+  }
+}
+
+TEST_P(AttentionTest, EveryMinMaxForm) {
+  for (const CodecDescriptor& codec :
+       {ChannelGroups(64, 2, 16), ChannelGroups(64, 4, 64),
+        TokenGroups(64, 2, 40), Rotated(ChannelGroups(64, 2, 64)),
+        Rotated(ChannelGroups(64, 4, 64))}) {
+    Problem problem(2, 64, 9);
+    problem.Add(codec, 150);
+    problem.Add(Rows(Encoding::kBf16, 64), 20);
     ExpectCorrect(problem);
   }
 }

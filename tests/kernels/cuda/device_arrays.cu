@@ -68,7 +68,7 @@ PackedTensor DeviceArrays::Copy(const PackedTensor& tensor) {
         Copy(static_cast<const uint16_t*>(tensor.values), RowElements(tensor));
   } else if (codec.encoding == Encoding::kResidual) {
     const size_t blocks = rows * dim / codec.block;
-    copy.codes = Copy(tensor.codes, rows * dim * codec.bits / 8);
+    copy.codes = Copy(tensor.codes, rows * CodeBytes(codec));
     copy.scales = Copy(tensor.scales, blocks);
     copy.zeros = Copy(tensor.zeros, blocks);
     copy.ids = Copy(tensor.ids, codec.stages * rows);
@@ -84,7 +84,21 @@ PackedTensor DeviceArrays::Copy(const PackedTensor& tensor) {
     copy.tables.codebook =
         Copy(tables.codebook, tensor.heads * dim * kProductEntries);
   }
+  if (codec.encoding == Encoding::kMinMax) CopyMinMax(tensor, &copy);
   return copy;
+}
+
+void DeviceArrays::CopyMinMax(const PackedTensor& tensor, PackedTensor* copy) {
+  const CodecDescriptor& codec = tensor.codec;
+  const size_t grouped = GroupedTokens(codec, tensor.tokens) * tensor.heads;
+  const size_t groups = grouped * codec.head_dim / codec.block;
+  copy->codes = Copy(tensor.codes, grouped * CodeBytes(codec));
+  copy->half_scales = Copy(tensor.half_scales, groups);
+  copy->half_zeros = Copy(tensor.half_zeros, groups);
+  PackedTensor rest = tensor;
+  rest.tokens -= GroupedTokens(codec, tensor.tokens);
+  copy->values =
+      Copy(static_cast<const uint16_t*>(tensor.values), RowElements(rest));
 }
 
 }  // namespace qvg::kernels

@@ -45,6 +45,7 @@ class DeviceArrays {
   CudaStream stream() const { return stream_; }
 
  private:
+  void CopyMinMax(const PackedTensor& tensor, PackedTensor* copy);
   void* CopyBytes(const void* host, size_t bytes);
   void FetchBytes(const void* device, size_t bytes, void* host);
 
