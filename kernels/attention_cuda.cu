@@ -3,8 +3,10 @@
 
 #include "kernels/attention.h"
 #include "kernels/attention_consumer.cuh"
+#include "kernels/attention_phases.cuh"
 #include "kernels/attention_plan.cuh"
 #include "kernels/attention_producer.cuh"
+#include "kernels/attention_softmax.cuh"
 #include "kernels/attention_spaces.cuh"
 #include "kernels/cuda_check.h"
 #include "kernels/workspace.h"

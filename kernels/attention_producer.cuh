@@ -4,16 +4,13 @@
 #include <cstdint>
 
 #include "kernels/attention_plan.cuh"
-#include "kernels/decode_cuda.cuh"
 #include "kernels/hopper.cuh"
-#include "kernels/tile_sources.cuh"
-#include "kernels/wgmma.cuh"
+#include "kernels/write_tile.cuh"
 
 // The warps that bring keys and values: three decode the block's share of
 // tiles into the group's ring, one thread copies every tile from there.
 namespace qvg::kernels::device {
 
-inline constexpr int kDecoders = 96;
 inline constexpr int kDecoderBarrier = 1;
 inline constexpr int kStages = 2;
 
@@ -42,50 +39,6 @@ __device__ uint8_t* RingSlot(const AttentionLaunch& launch, const Group& group,
 template <int D>
 __device__ TileWalker<kTileKeys<D>> TilesOf(const AttentionProblem& problem) {
   return {problem.segments, problem.segments + problem.num_segments};
-}
-
-// Decodes a tile into the form that the tensor cores read. Rows past the end
-// become zeros.
-template <int D, typename Source>
-__device__ void WriteTile(const Source& source, int count, uint8_t* to,
-                          int thread) {
-  constexpr int kOctets = D / kOctet;
-  constexpr int kBatch = Source::kBatch;
-  constexpr int kCount = kTileKeys<D> * kOctets;
-  for (int base = thread; base < kCount; base += kBatch * kDecoders) {
-    typename Source::Loaded loaded[kBatch];
-    typename Source::Followed followed[kBatch];
-#pragma unroll
-    for (int i = 0; i < kBatch; ++i) {
-      const int at = base + i * kDecoders;
-      const int row = min(at / kOctets, count - 1);
-      loaded[i] = source.Load(row, at % kOctets * kOctet);
-    }
-#pragma unroll
-    for (int i = 0; i < kBatch; ++i) {
-      const int at = base + i * kDecoders;
-      followed[i] = source.Follow(loaded[i], at % kOctets * kOctet);
-    }
-#pragma unroll
-    for (int i = 0; i < kBatch; ++i) {
-      const int at = base + i * kDecoders;
-      if (at >= kCount) break;
-      const int row = at / kOctets;
-      const int piece = at % kOctets;
-      uint4 x = source.Finish(loaded[i], followed[i]);
-      if (row >= count) x = {0, 0, 0, 0};
-      uint8_t* rows = to + piece / 8 * (kTileKeys<D> * 128);
-      *reinterpret_cast<uint4*>(rows + Swizzled(row, piece % 8)) = x;
-    }
-  }
-}
-
-template <int D>
-__device__ void DecodeTensor(const PackedTensor tensor, int head,
-                             const KeyTile& tile, uint8_t* to, int thread) {
-  WithSource<D>(tensor, head, tile.first, [&](const auto& source) {
-    WriteTile<D>(source, tile.count, to, thread);
-  });
 }
 
 // Until the ring's slot for tile `t` is free: the round that had the ring

@@ -49,30 +49,6 @@ __device__ inline Space SpaceOf(const PackedTensor& tensor, int head) {
   return space;
 }
 
-// Segments that follow each other, of the same spaces; the first has tokens.
-struct Phase {
-  const KvSegment* begin;
-  const KvSegment* end;
-  Space keys;
-  Space values;
-};
-
-// The phase from the first segment with tokens on; false if there is none.
-__device__ inline bool NextPhase(const KvSegment* begin, const KvSegment* end,
-                                 int head, Phase* phase) {
-  while (begin < end && begin->keys.tokens == 0) ++begin;
-  if (begin >= end) return false;
-  *phase = {begin, begin, SpaceOf(begin->keys, head),
-            SpaceOf(begin->values, head)};
-  while (phase->end < end &&
-         (phase->end->keys.tokens == 0 ||
-          (SpaceOf(phase->end->keys, head) == phase->keys &&
-           SpaceOf(phase->end->values, head) == phase->values))) {
-    ++phase->end;
-  }
-  return true;
-}
-
 // y[8] = channels [channel, channel + 8) of A^T x.
 template <int D>
 __device__ void RotateOctet(const Space& space, const float* x, int channel,

@@ -1,0 +1,35 @@
+#ifndef KERNELS_ATTENTION_PHASES_CUH_
+#define KERNELS_ATTENTION_PHASES_CUH_
+
+#include "kernels/attention_spaces.cuh"
+#include "kernels/packed_tensor.h"
+
+namespace qvg::kernels::device {
+
+// Segments that follow each other, of the same spaces; the first has tokens.
+struct Phase {
+  const KvSegment* begin;
+  const KvSegment* end;
+  Space keys;
+  Space values;
+};
+
+// The phase from the first segment with tokens on; false if there is none.
+__device__ inline bool NextPhase(const KvSegment* begin, const KvSegment* end,
+                                 int head, Phase* phase) {
+  while (begin < end && begin->keys.tokens == 0) ++begin;
+  if (begin >= end) return false;
+  *phase = {begin, begin, SpaceOf(begin->keys, head),
+            SpaceOf(begin->values, head)};
+  while (phase->end < end &&
+         (phase->end->keys.tokens == 0 ||
+          (SpaceOf(phase->end->keys, head) == phase->keys &&
+           SpaceOf(phase->end->values, head) == phase->values))) {
+    ++phase->end;
+  }
+  return true;
+}
+
+}  // namespace qvg::kernels::device
+
+#endif  // KERNELS_ATTENTION_PHASES_CUH_
