@@ -10,7 +10,7 @@ namespace qvg::kernels {
 namespace {
 
 bool IsSearch(QuantizeRule rule) {
-  return rule == QuantizeRule::kSearch || rule == QuantizeRule::kFourLevels;
+  return rule == QuantizeRule::kSearch || HasFourLevels(rule);
 }
 
 // What takes two bits and symmetric grids.
@@ -18,8 +18,8 @@ Error CheckGrid(const QuantizeArgs& args) {
   if (args.bits != 2 && (args.trits || IsSearch(args.rule))) {
     return Error::Invalid("trits, rule: bits must be 2");
   }
-  if (args.trits && (args.rule == QuantizeRule::kMinMax ||
-                     args.rule == QuantizeRule::kFourLevels)) {
+  if (args.trits &&
+      (args.rule == QuantizeRule::kMinMax || HasFourLevels(args.rule))) {
     return Error::Invalid("trits: the rule must be symmetric");
   }
   return Error::Ok();

@@ -24,14 +24,25 @@ enum class QuantizeRule : uint8_t {
   // to BF16 and then to an integer, halves to even.
   kRoundToNearest,
   // As kAbsmax for 2 bits, but with the scale that errs least of those within
-  // two octaves below.
+  // two octaves (16 E4M3 patterns) below, the largest of equals.
   kSearch,
   // Four levels of 2 bits (CodecDescriptor::four_levels): magnitude max|r| in
-  // E4M3 as kAbsmax, the ratio that errs less, the nearest level, outwards
-  // when between two. Both compare in units of 1/2048 of max|r| or 1/1024 of
-  // the scale, rounded to nearest even. A block of scale 0 has codes 2.
+  // E4M3 as kAbsmax, and the ratio that errs less, the smaller of equals.
+  // Codes are of the nearest level, the outer one when between two. A block of
+  // scale 0 has codes 2.
   kFourLevels,
+  // The same with the pair of magnitude and ratio that errs least, magnitudes
+  // as for kSearch.
+  kFourSearch,
+  // These three compare errors in FP32 |r| / max|r| (max|r| unrounded), codes
+  // of four levels in |r| / scale, rounded to nearest even in units of 1/2048
+  // and 1/1024, the levels too, and at most 2.
 };
+
+// Whether codes are those of CodecDescriptor::four_levels.
+constexpr bool HasFourLevels(QuantizeRule rule) {
+  return rule == QuantizeRule::kFourLevels || rule == QuantizeRule::kFourSearch;
+}
 
 // Residuals in, codes and scales out, in the layouts of PackedTensor.
 struct QuantizeArgs {

@@ -150,6 +150,7 @@ void QuantizeRowBits(const QuantizeArgs& args, const QuantizeRow& row) {
       return QuantizeSymmetric<kBits, QuantizeRule::kRoundToNearest>(args, row);
     case QuantizeRule::kSearch:
     case QuantizeRule::kFourLevels:
+    case QuantizeRule::kFourSearch:
       return QuantizeRowSearch(args, row);
   }
 }

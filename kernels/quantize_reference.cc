@@ -91,6 +91,7 @@ void QuantizeRowReference(const QuantizeArgs& args, const QuantizeRow& row) {
         break;
       case QuantizeRule::kSearch:
       case QuantizeRule::kFourLevels:
+      case QuantizeRule::kFourSearch:
         return QuantizeRowSearch(args, row);
     }
     PackBits(stored, args.block, args.bits, row.codes + b * bytes);

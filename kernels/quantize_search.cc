@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
+#include <limits>
 
 #include "kernels/pack_codes.h"
 #include "kernels/quantize_internal.h"
@@ -11,6 +13,10 @@ namespace qvg::kernels::internal {
 namespace {
 
 constexpr int kMaxBlock = 64;
+// Units of the largest magnitude of a block, to compare scales.
+constexpr int kFine = 2048;
+// Of the scale, to tell four levels: the outer one.
+constexpr int kOuter = 1024;
 
 // |value| in units of one / units, to nearest even, at most 2 * units.
 int Units(float value, float one, int units) {
@@ -37,20 +43,21 @@ int Explained(const int* units, int count, int step) {
   return sum;
 }
 
-// The E4M3 scale, within two octaves of that of kAbsmax, that errs least.
+// Scales within two octaves of the largest, which come first.
+constexpr int kScales = 17;
+
+// The E4M3 scale of those that errs least.
 uint8_t SearchScale(const float* values, int count) {
-  constexpr int kOne = 2048;
-  constexpr int kCandidates = 17;
   const float absmax = Absmax(values, count);
   const uint8_t largest = AbsmaxScale(absmax, 2);
   if (largest == 0) return 0;
   int units[kMaxBlock];
-  for (int i = 0; i < count; ++i) units[i] = Units(values[i], absmax, kOne);
+  for (int i = 0; i < count; ++i) units[i] = Units(values[i], absmax, kFine);
   uint8_t best = largest;
   int most = -1;
-  for (int i = 0; i < kCandidates && i < largest; ++i) {
+  for (int i = 0; i < kScales && i < largest; ++i) {
     const auto scale = static_cast<uint8_t>(largest - i);
-    const int step = Units(E4M3ToFloat(scale), absmax, kOne);
+    const int step = Units(E4M3ToFloat(scale), absmax, kFine);
     const int explained = Explained(units, count, step);
     if (explained > most) best = scale;
     most = std::max(most, explained);
@@ -67,41 +74,68 @@ void StoreTernary(const float* values, int count, float scale,
   }
 }
 
-// Magnitudes are in units of 1/1024 of the scale.
-constexpr int kOuter = 1024;
-
-int InnerLevel(uint8_t scale) {
-  return static_cast<int>(FourLevelRatio(scale) * kOuter);
+int InnerLevel(uint8_t scale, int outer) {
+  return static_cast<int>(
+      std::nearbyint(FourLevelRatio(scale) * static_cast<float>(outer)));
 }
 
-bool IsOuter(int units, int inner) { return 2 * units >= kOuter + inner; }
+bool IsOuter(int units, int outer, int inner) {
+  return 2 * units >= outer + inner;
+}
 
-int FourLevelError(const int* units, int count, int inner) {
+int FourLevelError(const int* units, int count, int outer, int inner) {
   int sum = 0;
   for (int i = 0; i < count; ++i) {
-    const int level = IsOuter(units[i], inner) ? kOuter : inner;
+    const int level = IsOuter(units[i], outer, inner) ? outer : inner;
     sum += (units[i] - level) * (units[i] - level);
   }
   return sum;
 }
 
-// Returns the scale, its sign bit the ratio that errs less.
-uint8_t QuantizeFourLevels(const float* values, int count, uint8_t* stored) {
-  const uint8_t narrow = AbsmaxScale(Absmax(values, count), 2);
-  std::fill_n(stored, count, uint8_t{2});
-  if (narrow == 0) return 0;
-  const auto wide = static_cast<uint8_t>(narrow | 0x80);
-  const float scale = E4M3ToFloat(narrow);
+// Of the `scales` largest scales and either ratio the pair that errs least, in
+// units of 1/kFine of `one`. Returns the pattern with the ratio in its sign.
+uint8_t SearchFourLevels(const float* values, int count, float one,
+                         uint8_t largest, int scales) {
   int units[kMaxBlock];
-  for (int i = 0; i < count; ++i) units[i] = Units(values[i], scale, kOuter);
-  const bool chooses_wide = FourLevelError(units, count, InnerLevel(wide)) <
-                            FourLevelError(units, count, InnerLevel(narrow));
-  const int inner = InnerLevel(chooses_wide ? wide : narrow);
+  for (int i = 0; i < count; ++i) units[i] = Units(values[i], one, kFine);
+  uint8_t best = largest;
+  int least = std::numeric_limits<int>::max();
+  for (int i = 0; i < scales && i < largest; ++i) {
+    for (const int sign : {0x00, 0x80}) {
+      const auto scale = static_cast<uint8_t>((largest - i) | sign);
+      const int outer = Units(E4M3ToFloat(scale & 0x7f), one, kFine);
+      const int error =
+          FourLevelError(units, count, outer, InnerLevel(scale, outer));
+      if (error < least) best = scale;
+      least = std::min(least, error);
+    }
+  }
+  return best;
+}
+
+void StoreFourLevels(const float* values, int count, uint8_t scale,
+                     uint8_t* stored) {
+  const float magnitude = E4M3ToFloat(scale & 0x7f);
+  const int inner = InnerLevel(scale, kOuter);
   for (int i = 0; i < count; ++i) {
-    const bool outer = IsOuter(units[i], inner);
+    const bool outer =
+        IsOuter(Units(values[i], magnitude, kOuter), kOuter, inner);
     stored[i] = values[i] < 0 ? (outer ? 0 : 1) : (outer ? 3 : 2);
   }
-  return chooses_wide ? wide : narrow;
+}
+
+// Returns the scale, its sign bit the ratio.
+uint8_t QuantizeFourLevels(const float* values, int count, QuantizeRule rule,
+                           uint8_t* stored) {
+  const float absmax = Absmax(values, count);
+  const uint8_t largest = AbsmaxScale(absmax, 2);
+  std::fill_n(stored, count, uint8_t{2});
+  if (largest == 0) return 0;
+  const int scales = rule == QuantizeRule::kFourSearch ? kScales : 1;
+  const uint8_t scale =
+      SearchFourLevels(values, count, absmax, largest, scales);
+  StoreFourLevels(values, count, scale, stored);
+  return scale;
 }
 
 }  // namespace
@@ -113,8 +147,8 @@ void QuantizeRowSearch(const QuantizeArgs& args, const QuantizeRow& row) {
   for (int b = 0; b < args.points.dim / block; ++b) {
     std::transform(row.values + b * block, row.values + (b + 1) * block, values,
                    BFloat16ToFloat);
-    if (args.rule == QuantizeRule::kFourLevels) {
-      row.scales[b] = QuantizeFourLevels(values, block, stored);
+    if (args.rule != QuantizeRule::kSearch) {
+      row.scales[b] = QuantizeFourLevels(values, block, args.rule, stored);
     } else {
       row.scales[b] = SearchScale(values, block);
       StoreTernary(values, block, E4M3ToFloat(row.scales[b]), stored);

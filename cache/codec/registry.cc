@@ -190,6 +190,7 @@ constexpr ResidualGrid kGrids[] = {
     {"qvg-minmax", QuantizeRule::kMinMax},
     {"qvg-search", QuantizeRule::kSearch},
     {"qvg-four", QuantizeRule::kFourLevels},
+    {"qvg-four-search", QuantizeRule::kFourSearch},
     {"qvg-base3", QuantizeRule::kAbsmax, true},
     {"qvg-search-base3", QuantizeRule::kSearch, true},
     {"rtn", QuantizeRule::kRoundToNearest},
@@ -257,6 +258,12 @@ CodecInfo QvgFour() {
                       "ones, and exact extremes of each block");
 }
 
+CodecInfo QvgFourSearch() {
+  return QvgOfTwoBits("qvg-four-search",
+                      "qvg-four with the outer level of each block that errs "
+                      "least instead of its extreme");
+}
+
 CodecInfo QvgBase3() {
   return QvgOfTwoBits("qvg-base3", "qvg with five residual codes to a byte");
 }
@@ -309,8 +316,9 @@ CodecInfo Opq() {
 
 const std::vector<CodecInfo>& Codecs() {
   static const auto* const codecs = new std::vector<CodecInfo>{
-      Bf16(),           Qvg(), QvgMinMax(), QvgSearch(), QvgFour(), QvgBase3(),
-      QvgSearchBase3(), Rtn(), Kivi(),      Quarot(),    Opq()};
+      Bf16(),    Qvg(),           QvgMinMax(), QvgSearch(),
+      QvgFour(), QvgFourSearch(), QvgBase3(),  QvgSearchBase3(),
+      Rtn(),     Kivi(),          Quarot(),    Opq()};
   return *codecs;
 }
 

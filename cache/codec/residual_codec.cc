@@ -82,7 +82,7 @@ CodecDescriptor ResidualCodec::Descriptor(const SpanShape& shape) const {
   codec.head_dim = shape.head_dim;
   codec.bits = options_.bits;
   codec.asymmetric = options_.rule == QuantizeRule::kMinMax;
-  codec.four_levels = options_.rule == QuantizeRule::kFourLevels;
+  codec.four_levels = kernels::HasFourLevels(options_.rule);
   codec.trits = options_.trits;
   codec.block = options_.block;
   codec.stages = options_.stages;

@@ -323,7 +323,7 @@ TEST_F(GoldenSetTest, ReportsALineForEachGroup) {
   EXPECT_TRUE(Run()) << failures_;
   EXPECT_EQ(report_,
             "assign: 2 passed, 0 failed\n"
-            "inputs: 12 passed, 0 failed\n"
+            "inputs: 13 passed, 0 failed\n"
             "unheard: not known, skipped\n");
   EXPECT_EQ(failures_, "");
 }

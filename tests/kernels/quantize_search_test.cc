@@ -33,7 +33,7 @@ class Packed {
     std::transform(values.begin(), values.end(), points_.begin(),
                    FloatToBFloat16);
     view_.codec = Residual(kDim, 2, block, 0, 0);
-    view_.codec.four_levels = rule == QuantizeRule::kFourLevels;
+    view_.codec.four_levels = HasFourLevels(rule);
     view_.codec.trits = trits;
     view_.heads = 1;
     view_.tokens = static_cast<int64_t>(values.size()) / kDim;
@@ -100,11 +100,11 @@ std::vector<float> Draw(const std::string& name, int count = 1 << 18) {
 TEST(QuantizeSearch, ErrorEnergiesAreThoseOfTheirGrids) {
   const struct {
     const char* name;
-    double absmax, search, four;
-  } rows[] = {{"gauss", .513, .184, .214},
-              {"laplace", .527, .249, .271},
-              {"t5", .552, .257, .265}};
-  for (const auto& [name, absmax, search, four] : rows) {
+    double absmax, search, four, four_search;
+  } rows[] = {{"gauss", .513, .184, .214, .112},
+              {"laplace", .527, .249, .271, .159},
+              {"t5", .552, .257, .265, .160}};
+  for (const auto& [name, absmax, search, four, four_search] : rows) {
     SCOPED_TRACE(name);
     const std::vector<float> values = Draw(name);
     EXPECT_NEAR(Packed(values, QuantizeRule::kAbsmax, 64).ErrorEnergy(), absmax,
@@ -113,39 +113,53 @@ TEST(QuantizeSearch, ErrorEnergiesAreThoseOfTheirGrids) {
                 .01);
     EXPECT_NEAR(Packed(values, QuantizeRule::kFourLevels, 64).ErrorEnergy(),
                 four, .01);
+    EXPECT_NEAR(Packed(values, QuantizeRule::kFourSearch, 64).ErrorEnergy(),
+                four_search, .01);
   }
 }
 
-double TernaryError(const Packed& packed, size_t first, int block,
-                    float scale) {
+// Of one block with a scale as stored, in FP64.
+double BlockError(const Packed& packed, size_t first, int block, bool four,
+                  int pattern) {
+  const double scale = E4M3ToFloat(static_cast<uint8_t>(pattern & 0x7f));
+  const double inner = FourLevelRatio(static_cast<uint8_t>(pattern)) * scale;
   double error = 0;
   for (size_t i = first; i < first + block; ++i) {
-    const float x = packed.Point(i);
-    const float code = std::round(std::clamp(x / scale, -1.0f, 1.0f));
-    error += std::pow(double{x} - code * scale, 2);
+    const double x = std::abs(packed.Point(i));
+    const double to_inner = std::abs(x - (four ? inner : 0));
+    error += std::pow(std::min(to_inner, std::abs(x - scale)), 2);
   }
   return error;
 }
 
-// Against an exhaustive search in FP64. Units of 1/2048 may confuse scales that
-// err nearly alike.
+// Against an exhaustive search. Units of 1/2048 may confuse scales that err
+// nearly alike.
+void ExpectNoneErrsLess(QuantizeRule rule, int block, float factor) {
+  std::vector<float> values = Draw("laplace", 64 * kDim);
+  for (float& value : values) value *= factor;
+  const Packed absmax(values, QuantizeRule::kAbsmax, block);
+  const Packed packed(values, rule, block);
+  const bool four = HasFourLevels(rule);
+  for (size_t b = 0; b < packed.scales().size(); ++b) {
+    const auto error = [&](int pattern) {
+      return BlockError(packed, b * block, block, four, pattern);
+    };
+    const int largest = absmax.scales()[b];
+    double least = error(largest);
+    for (int s = std::max(largest - 16, 1); s <= largest; ++s) {
+      least = std::min(least, error(s));
+      if (four) least = std::min(least, error(s | 0x80));
+    }
+    ASSERT_LE(error(packed.scales()[b]), 1.01 * least) << b;
+  }
+}
+
 TEST(QuantizeSearch, NoScaleWithinTwoOctavesErrsLess) {
-  for (const int block : {16, 32, 64}) {
-    for (const float factor : {1.0f, .01f, 300.0f}) {
-      std::vector<float> values = Draw("laplace", 64 * kDim);
-      for (float& value : values) value *= factor;
-      const Packed absmax(values, QuantizeRule::kAbsmax, block);
-      const Packed packed(values, QuantizeRule::kSearch, block);
-      for (size_t b = 0; b < packed.scales().size(); ++b) {
-        const auto error = [&](int scale) {
-          return TernaryError(packed, b * block, block, kE4M3Values[scale]);
-        };
-        const int largest = absmax.scales()[b];
-        double least = error(largest);
-        for (int s = std::max(largest - 16, 1); s < largest; ++s) {
-          least = std::min(least, error(s));
-        }
-        ASSERT_LE(error(packed.scales()[b]), 1.01 * least) << b;
+  for (const QuantizeRule rule :
+       {QuantizeRule::kSearch, QuantizeRule::kFourSearch}) {
+    for (const int block : {16, 32, 64}) {
+      for (const float factor : {1.0f, .01f, 300.0f}) {
+        ExpectNoneErrsLess(rule, block, factor);
       }
     }
   }
@@ -188,7 +202,8 @@ TEST(QuantizeSearch, BlocksWithoutAScaleDecodeToZero) {
   for (const float value : {0.0f, 0x1p-10f, 1e-40f}) {
     const std::vector<float> values(kDim, -value);
     for (const QuantizeRule rule :
-         {QuantizeRule::kSearch, QuantizeRule::kFourLevels}) {
+         {QuantizeRule::kSearch, QuantizeRule::kFourLevels,
+          QuantizeRule::kFourSearch}) {
       const Packed packed(values, rule, 32);
       EXPECT_THAT(packed.scales(), Each(0));
       EXPECT_THAT(packed.Decoded(), Each(0));
@@ -201,7 +216,8 @@ TEST(QuantizeSearch, LargeAndInfiniteNumbersSaturate) {
   values[0] = INFINITY;
   values[64] = -3e38f;
   for (const QuantizeRule rule :
-       {QuantizeRule::kSearch, QuantizeRule::kFourLevels}) {
+       {QuantizeRule::kSearch, QuantizeRule::kFourLevels,
+        QuantizeRule::kFourSearch}) {
     for (const float value : Packed(values, rule, 64).Decoded()) {
       EXPECT_TRUE(std::isfinite(value));
     }
@@ -225,7 +241,8 @@ TEST(QuantizeSearch, TritsDecodeLikeTwoBits) {
 TEST(QuantizeSearch, BitsDoNotDependOnThreads) {
   const std::vector<float> values = Draw("t5", 777 * kDim);
   for (const QuantizeRule rule :
-       {QuantizeRule::kSearch, QuantizeRule::kFourLevels}) {
+       {QuantizeRule::kSearch, QuantizeRule::kFourLevels,
+        QuantizeRule::kFourSearch}) {
     EXPECT_EQ(Packed(values, rule, 64, false, 3).codes(),
               Packed(values, rule, 64).codes());
   }
@@ -253,6 +270,8 @@ TEST(QuantizeSearch, RefusesWhatHasNoGrid) {
   EXPECT_EQ(message(QuantizeRule::kSearch, 4, false),
             "trits, rule: bits must be 2");
   EXPECT_EQ(message(QuantizeRule::kFourLevels, 4, false),
+            "trits, rule: bits must be 2");
+  EXPECT_EQ(message(QuantizeRule::kFourSearch, 4, false),
             "trits, rule: bits must be 2");
   EXPECT_EQ(message(QuantizeRule::kAbsmax, 4, true),
             "trits, rule: bits must be 2");

@@ -33,9 +33,10 @@ std::string Resolved(absl::string_view text, const KvLayout& layout = Layout(),
 TEST(Registry, ListsItsCodecs) {
   std::vector<std::string> names;
   for (const CodecInfo& info : Codecs()) names.push_back(info.name);
-  EXPECT_THAT(names, ElementsAre("bf16", "qvg", "qvg-minmax", "qvg-search",
-                                 "qvg-four", "qvg-base3", "qvg-search-base3",
-                                 "rtn", "kivi", "quarot", "opq"));
+  EXPECT_THAT(names,
+              ElementsAre("bf16", "qvg", "qvg-minmax", "qvg-search", "qvg-four",
+                          "qvg-four-search", "qvg-base3", "qvg-search-base3",
+                          "rtn", "kivi", "quarot", "opq"));
 }
 
 TEST(Registry, FillsInDefaults) {
@@ -72,9 +73,9 @@ TEST(Registry, DefaultsFollowTheLayout) {
 }
 
 TEST(Registry, ResolvingTwiceChangesNothing) {
-  for (const char* text :
-       {"bf16", "qvg", "qvg-minmax:bits=4", "qvg-search", "qvg-four",
-        "qvg-base3:stages=2", "rtn", "kivi:block=16", "quarot"}) {
+  for (const char* text : {"bf16", "qvg", "qvg-minmax:bits=4", "qvg-search",
+                           "qvg-four", "qvg-four-search", "qvg-base3:stages=2",
+                           "rtn", "kivi:block=16", "quarot"}) {
     const std::string once = Resolved(text);
     EXPECT_EQ(Resolved(once), once);
   }
@@ -84,8 +85,8 @@ TEST(Registry, RefusesWithFieldValueAndLimit) {
   EXPECT_EQ(Resolved("qvg:bits=3"),
             "cache_spec.bits: 3; must be one of 2, 4 for codec 'qvg'");
   EXPECT_THAT(Resolved("rtn:block=48"), HasSubstr("block: 48"));
-  for (const std::string codec :
-       {"qvg-search", "qvg-four", "qvg-base3", "qvg-search-base3"}) {
+  for (const std::string codec : {"qvg-search", "qvg-four", "qvg-four-search",
+                                  "qvg-base3", "qvg-search-base3"}) {
     EXPECT_EQ(Resolved(codec + ":bits=4"),
               "cache_spec.bits: 4; must be one of 2 for codec '" + codec + "'");
   }
