@@ -186,6 +186,8 @@ def table(entries):
 def read_entries():
     entries = {}
     for name in sorted(os.listdir(RESULTS)):
+        if not name.endswith('.json'):
+            continue
         with open(os.path.join(RESULTS, name), encoding='utf-8') as file:
             entries[name] = json.load(file)
     return entries
