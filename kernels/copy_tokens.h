@@ -1,6 +1,10 @@
 #ifndef KERNELS_COPY_TOKENS_H_
 #define KERNELS_COPY_TOKENS_H_
 
+#include <cstdint>
+
+#include "kernels/cuda_stream.h"
+#include "kernels/error.h"
 #include "kernels/packed_tensor.h"
 
 namespace qvg::kernels {
@@ -13,6 +17,15 @@ void CopyTokens(const PackedTensor& from, Encoding to, void* out);
 // Whether every value of an unpacked tensor is finite, and still is when it is
 // rounded to BF16.
 bool AllFinite(const PackedTensor& tensor);
+
+// On the device.
+Error CopyTokensCuda(const PackedTensor& from, Encoding to, void* out,
+                     CudaStream stream);
+
+// Sets *finite (device memory) to 0 unless AllFinite(tensor); leaves it alone
+// otherwise, so that several tensors can share it.
+Error AllFiniteCuda(const PackedTensor& tensor, int32_t* finite,
+                    CudaStream stream);
 
 }  // namespace qvg::kernels
 

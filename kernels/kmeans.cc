@@ -41,22 +41,9 @@ struct Layout {
   int64_t* changes;   // [workers,kPadding]
 };
 
-Error CheckArgs(const KmeansArgs& args) {
-  const Error error = Check(args.points);
-  if (!error.ok()) return error;
-  if (args.clusters < 1 || args.clusters > kMaxCentroids) {
-    return Error::Invalid("clusters: must be 1 to 256");
-  }
-  if (args.centroids == nullptr) return Error::Invalid("centroids: null");
-  if (args.points.tokens > 0 && args.labels == nullptr) {
-    return Error::Invalid("labels: null");
-  }
-  return Error::Ok();
-}
-
 Error CheckAll(const KmeansArgs& args, const void* workspace, size_t bytes,
                const ParallelFor& parallel_for) {
-  const Error error = CheckArgs(args);
+  const Error error = internal::CheckKmeans(args);
   if (!error.ok()) return error;
   return CheckWorkspace(workspace, bytes,
                         KmeansWorkspaceBytes(args, parallel_for));
@@ -155,6 +142,19 @@ Error RunUpdate(UpdateFunction update, const KmeansArgs& args, void* workspace,
 
 }  // namespace
 
+Error internal::CheckKmeans(const KmeansArgs& args) {
+  const Error error = Check(args.points);
+  if (!error.ok()) return error;
+  if (args.clusters < 1 || args.clusters > kMaxCentroids) {
+    return Error::Invalid("clusters: must be 1 to 256");
+  }
+  if (args.centroids == nullptr) return Error::Invalid("centroids: null");
+  if (args.points.tokens > 0 && args.labels == nullptr) {
+    return Error::Invalid("labels: null");
+  }
+  return Error::Ok();
+}
+
 size_t KmeansWorkspaceBytes(const KmeansArgs& args,
                             const ParallelFor& parallel_for) {
   WorkspaceCutter cutter;
@@ -205,7 +205,7 @@ Error Kmeans(const KmeansArgs& args, int max_rounds, void* workspace,
 }
 
 Error KmeansDraw(const KmeansArgs& args, uint64_t seed) {
-  const Error error = CheckArgs(args);
+  const Error error = internal::CheckKmeans(args);
   if (!error.ok()) return error;
   const Points& points = args.points;
   if (points.tokens == 0) return Error::Invalid("points: no token to draw");

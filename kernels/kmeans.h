@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cuda_stream.h"
 #include "kernels/error.h"
 #include "kernels/parallel_for.h"
 #include "kernels/rows.h"
@@ -53,6 +54,21 @@ Error KmeansAssignReference(const KmeansArgs& args, void* workspace,
                             size_t workspace_bytes, ParallelFor& parallel_for);
 Error KmeansUpdateReference(const KmeansArgs& args, void* workspace,
                             size_t workspace_bytes, ParallelFor& parallel_for);
+
+// On the device; points and centroids must be aligned to 16 bytes. The nearest
+// centroid is the one with the largest x.c - |c|^2 / 2, of which the products
+// are exact and the sums FP32: an error of about 2^-21 |x| |c|, so that
+// centroids which are nearer to each other than that may be taken for each
+// other. Updates and draws are those of the CPU, bit for bit.
+size_t KmeansCudaWorkspaceBytes(const KmeansArgs& args);
+Error KmeansAssignCuda(const KmeansArgs& args, void* workspace,
+                       size_t workspace_bytes, CudaStream stream);
+Error KmeansUpdateCuda(const KmeansArgs& args, void* workspace,
+                       size_t workspace_bytes, CudaStream stream);
+Error KmeansCuda(const KmeansArgs& args, int max_rounds, void* workspace,
+                 size_t workspace_bytes, CudaStream stream,
+                 int32_t* rounds = nullptr);
+Error KmeansDrawCuda(const KmeansArgs& args, uint64_t seed, CudaStream stream);
 
 }  // namespace qvg::kernels
 

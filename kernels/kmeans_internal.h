@@ -8,6 +8,9 @@
 
 namespace qvg::kernels::internal {
 
+// What all functions of kmeans.h refuse.
+Error CheckKmeans(const KmeansArgs& args);
+
 // Tokens that one work item assigns, channels that one updates.
 inline constexpr int kAssignTile = 64;
 inline constexpr int kUpdateSlice = 16;

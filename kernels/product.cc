@@ -32,27 +32,6 @@ struct Layout {
   uint8_t* codes;     // [workers,P,kProductTile], with room for P = D
 };
 
-Error CheckArgs(const ProductArgs& args) {
-  const Error error = Check(args.rows);
-  if (!error.ok()) return error;
-  const CodecDescriptor& codec = args.rows.codec;
-  if (codec.encoding != Encoding::kF32 && codec.encoding != Encoding::kBf16) {
-    return Error::Invalid("rows: must be unpacked");
-  }
-  if (args.parts < 1 || codec.head_dim % args.parts != 0) {
-    return Error::Invalid("parts: must divide head_dim");
-  }
-  if (args.tables.rotation == nullptr || args.tables.mean == nullptr ||
-      args.tables.codebook == nullptr) {
-    return Error::Invalid("tables: null");
-  }
-  if (args.rows.tokens > 0 &&
-      (args.codes == nullptr || args.scales == nullptr)) {
-    return Error::Invalid("codes, scales: null");
-  }
-  return Error::Ok();
-}
-
 void HalfNorms(const ProductArgs& args, int head, float* half_norms) {
   const int width = args.rows.codec.head_dim / args.parts;
   const float* entry = internal::CodebookOf(args, head);
@@ -82,7 +61,7 @@ ProductTile TileOf(const ProductArgs& args, const Layout& layout, int64_t item,
 
 Error Run(ProductTileFunction encode, const ProductArgs& args, void* workspace,
           size_t bytes, ParallelFor& parallel_for) {
-  Error error = CheckArgs(args);
+  Error error = internal::CheckProduct(args);
   if (!error.ok()) return error;
   error = CheckWorkspace(workspace, bytes,
                          ProductWorkspaceBytes(args, parallel_for));
@@ -104,6 +83,27 @@ Error Run(ProductTileFunction encode, const ProductArgs& args, void* workspace,
 }
 
 }  // namespace
+
+Error internal::CheckProduct(const ProductArgs& args) {
+  const Error error = Check(args.rows);
+  if (!error.ok()) return error;
+  const CodecDescriptor& codec = args.rows.codec;
+  if (codec.encoding != Encoding::kF32 && codec.encoding != Encoding::kBf16) {
+    return Error::Invalid("rows: must be unpacked");
+  }
+  if (args.parts < 1 || codec.head_dim % args.parts != 0) {
+    return Error::Invalid("parts: must divide head_dim");
+  }
+  if (args.tables.rotation == nullptr || args.tables.mean == nullptr ||
+      args.tables.codebook == nullptr) {
+    return Error::Invalid("tables: null");
+  }
+  if (args.rows.tokens > 0 &&
+      (args.codes == nullptr || args.scales == nullptr)) {
+    return Error::Invalid("codes, scales: null");
+  }
+  return Error::Ok();
+}
 
 size_t ProductWorkspaceBytes(const ProductArgs& args,
                              const ParallelFor& parallel_for) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cuda_stream.h"
 #include "kernels/error.h"
 #include "kernels/packed_tensor.h"
 #include "kernels/parallel_for.h"
@@ -35,6 +36,11 @@ Error EncodeProduct(const ProductArgs& args, void* workspace,
 // are all but equally near may be chosen differently.
 Error EncodeProductReference(const ProductArgs& args, void* workspace,
                              size_t workspace_bytes, ParallelFor& parallel_for);
+
+// On the device, in FP32 too.
+size_t ProductCudaWorkspaceBytes(const ProductArgs& args);
+Error EncodeProductCuda(const ProductArgs& args, void* workspace,
+                        size_t workspace_bytes, CudaStream stream);
 
 }  // namespace qvg::kernels
 

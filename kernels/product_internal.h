@@ -9,6 +9,9 @@
 
 namespace qvg::kernels::internal {
 
+// What EncodeProduct refuses.
+Error CheckProduct(const ProductArgs& args);
+
 // Tokens that one work item takes at a time.
 inline constexpr int kProductTile = 32;
 
@@ -36,7 +39,7 @@ inline const float* CodebookOf(const ProductArgs& args, int head) {
 // The scale that brings `entries` nearest to what its products were taken
 // with. Anything but a number becomes the largest scale, so that decoding
 // gives numbers.
-inline uint8_t ProductScale(float row_times_entries, float entries_squared) {
+constexpr uint8_t ProductScale(float row_times_entries, float entries_squared) {
   if (entries_squared == 0) return 0;
   const float scale = row_times_entries / entries_squared;
   if (!(scale < kMaxE4M3)) return FloatToE4M3(kMaxE4M3);

@@ -25,29 +25,6 @@ Error CheckGrid(const QuantizeArgs& args) {
   return Error::Ok();
 }
 
-Error CheckArgs(const QuantizeArgs& args) {
-  const Error error = Check(args.points);
-  if (!error.ok()) return error;
-  if (args.bits != 2 && args.bits != 4) {
-    return Error::Invalid("bits: must be 2 or 4");
-  }
-  if (args.block != 16 && args.block != 32 && args.block != 64) {
-    return Error::Invalid("block: must be 16, 32 or 64");
-  }
-  if (args.points.dim % args.block != 0) {
-    return Error::Invalid("block: must divide dim");
-  }
-  if (const Error grid = CheckGrid(args); !grid.ok()) return grid;
-  if (args.points.tokens == 0) return Error::Ok();
-  if (args.codes == nullptr || args.scales == nullptr) {
-    return Error::Invalid("codes, scales: null");
-  }
-  if (args.rule == QuantizeRule::kMinMax && args.zeros == nullptr) {
-    return Error::Invalid("zeros: null");
-  }
-  return Error::Ok();
-}
-
 CodecDescriptor Descriptor(const QuantizeArgs& args) {
   CodecDescriptor codec;
   codec.head_dim = args.points.dim;
@@ -78,7 +55,7 @@ void QuantizeOne(internal::QuantizeRowFunction quantize,
 
 Error Run(internal::QuantizeRowFunction quantize, const QuantizeArgs& args,
           ParallelFor& parallel_for) {
-  const Error error = CheckArgs(args);
+  const Error error = internal::CheckQuantize(args);
   if (!error.ok()) return error;
   const int64_t tokens = args.points.tokens;
   constexpr int64_t kTile = 64;  // of tokens, all heads
@@ -94,6 +71,29 @@ Error Run(internal::QuantizeRowFunction quantize, const QuantizeArgs& args,
 }
 
 }  // namespace
+
+Error internal::CheckQuantize(const QuantizeArgs& args) {
+  const Error error = Check(args.points);
+  if (!error.ok()) return error;
+  if (args.bits != 2 && args.bits != 4) {
+    return Error::Invalid("bits: must be 2 or 4");
+  }
+  if (args.block != 16 && args.block != 32 && args.block != 64) {
+    return Error::Invalid("block: must be 16, 32 or 64");
+  }
+  if (args.points.dim % args.block != 0) {
+    return Error::Invalid("block: must divide dim");
+  }
+  if (const Error grid = CheckGrid(args); !grid.ok()) return grid;
+  if (args.points.tokens == 0) return Error::Ok();
+  if (args.codes == nullptr || args.scales == nullptr) {
+    return Error::Invalid("codes, scales: null");
+  }
+  if (args.rule == QuantizeRule::kMinMax && args.zeros == nullptr) {
+    return Error::Invalid("zeros: null");
+  }
+  return Error::Ok();
+}
 
 Error Quantize(const QuantizeArgs& args, ParallelFor& parallel_for) {
   return Run(&internal::QuantizeRowFast, args, parallel_for);

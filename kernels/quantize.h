@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/cuda_stream.h"
 #include "kernels/error.h"
 #include "kernels/parallel_for.h"
 #include "kernels/rows.h"
@@ -61,6 +62,10 @@ Error Quantize(const QuantizeArgs& args, ParallelFor& parallel_for);
 
 // The plain version, equal bit for bit.
 Error QuantizeReference(const QuantizeArgs& args, ParallelFor& parallel_for);
+
+// On the device, equal bit for bit. Points must be aligned to 16 bytes, codes
+// to 4.
+Error QuantizeCuda(const QuantizeArgs& args, CudaStream stream);
 
 }  // namespace qvg::kernels
 

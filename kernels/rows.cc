@@ -36,12 +36,8 @@ using RoundFunction = void (*)(const float* in, int count, uint16_t* out);
 Error Decode(DecodeFunction decode, RoundFunction round,
              const PackedTensor& tensor, int64_t first, int64_t tokens,
              uint16_t* out, ParallelFor& parallel_for) {
-  const Error error = Check(tensor);
+  const Error error = internal::CheckDecode(tensor, first, tokens, out);
   if (!error.ok()) return error;
-  if (first < 0 || tokens < 0 || first > tensor.tokens - tokens) {
-    return Error::Invalid("first, tokens: not within the tensor");
-  }
-  if (tokens > 0 && out == nullptr) return Error::Invalid("out: null");
   const int dim = tensor.codec.head_dim;
   ForEachTile(tensor.heads, tokens, parallel_for, [&](const TileOfRows& tile) {
     float rows[kRowTile * kMaxHeadDim];
@@ -58,11 +54,8 @@ using SubtractFunction = void (*)(const uint16_t* centroid, int count,
 Error Subtract(SubtractFunction subtract, const Points& points,
                const uint16_t* centroids, int centroids_per_head,
                const uint8_t* ids, ParallelFor& parallel_for) {
-  const Error error = Check(points);
+  const Error error = internal::CheckSubtract(points, centroids, ids);
   if (!error.ok()) return error;
-  if (points.tokens > 0 && (centroids == nullptr || ids == nullptr)) {
-    return Error::Invalid("centroids, ids: null");
-  }
   const int dim = points.dim;
   ForEachTile(
       points.heads, points.tokens, parallel_for, [&](const TileOfRows& tile) {
@@ -77,6 +70,31 @@ Error Subtract(SubtractFunction subtract, const Points& points,
 }
 
 }  // namespace
+
+namespace internal {
+
+Error CheckDecode(const PackedTensor& tensor, int64_t first, int64_t tokens,
+                  const uint16_t* out) {
+  const Error error = Check(tensor);
+  if (!error.ok()) return error;
+  if (first < 0 || tokens < 0 || first > tensor.tokens - tokens) {
+    return Error::Invalid("first, tokens: not within the tensor");
+  }
+  if (tokens > 0 && out == nullptr) return Error::Invalid("out: null");
+  return Error::Ok();
+}
+
+Error CheckSubtract(const Points& points, const uint16_t* centroids,
+                    const uint8_t* ids) {
+  const Error error = Check(points);
+  if (!error.ok()) return error;
+  if (points.tokens > 0 && (centroids == nullptr || ids == nullptr)) {
+    return Error::Invalid("centroids, ids: null");
+  }
+  return Error::Ok();
+}
+
+}  // namespace internal
 
 Error Check(const Points& points) {
   if (points.heads < 1) return Error::Invalid("heads: must be at least 1");

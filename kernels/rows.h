@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/cuda_stream.h"
 #include "kernels/error.h"
 #include "kernels/packed_tensor.h"
 #include "kernels/parallel_for.h"
@@ -39,6 +40,14 @@ Error SubtractCentroidsReference(const Points& points,
                                  const uint16_t* centroids,
                                  int centroids_per_head, const uint8_t* ids,
                                  ParallelFor& parallel_for);
+
+// On the device: what is BF16 must be aligned to 16 bytes, unpacked rows of a
+// tensor excepted. Equal bit for bit but for the rotation of kProduct.
+Error DecodeRowsCuda(const PackedTensor& tensor, int64_t first, int64_t tokens,
+                     uint16_t* out, CudaStream stream);
+Error SubtractCentroidsCuda(const Points& points, const uint16_t* centroids,
+                            int centroids_per_head, const uint8_t* ids,
+                            CudaStream stream);
 
 }  // namespace qvg::kernels
 

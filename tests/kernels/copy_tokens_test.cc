@@ -10,6 +10,10 @@
 
 #include "gtest/gtest.h"
 #include "kernels/numeric.h"
+#include "tests/kernels/versions.h"
+#ifdef QVG_TEST_DEVICE
+#include "tests/kernels/cuda/on_device.h"
+#endif
 
 namespace qvg::kernels {
 namespace {
@@ -61,11 +65,28 @@ std::vector<float> RandomFloats(int64_t count) {
   return values;
 }
 
-TEST(CopyTokensTest, F32ToBf16RoundsToNearestEven) {
+using CopyFunction = void (*)(const PackedTensor& from, Encoding to, void* out);
+using FiniteFunction = bool (*)(const PackedTensor& tensor);
+
+class CopyTokensTest : public VersionTest<CopyFunction> {};
+class AllFiniteTest : public VersionTest<FiniteFunction> {};
+
+INSTANTIATE_TEST_SUITE_P(Versions, CopyTokensTest,
+                         ::testing::Values(&CopyTokens));
+INSTANTIATE_TEST_SUITE_P(Versions, AllFiniteTest,
+                         ::testing::Values(&AllFinite));
+#ifdef QVG_TEST_DEVICE
+INSTANTIATE_TEST_SUITE_P(Device, CopyTokensTest,
+                         ::testing::Values(&CopyTokensOnDevice));
+INSTANTIATE_TEST_SUITE_P(Device, AllFiniteTest,
+                         ::testing::Values(&AllFiniteOnDevice));
+#endif
+
+TEST_P(CopyTokensTest, F32ToBf16RoundsToNearestEven) {
   for (const Case& c : Cases()) {
     const std::vector<float> from = RandomFloats(Size(c));
     std::vector<uint16_t> out(Size(c));
-    CopyTokens(TensorOf(c, from), Encoding::kBf16, out.data());
+    GetParam()(TensorOf(c, from), Encoding::kBf16, out.data());
     for (int64_t i = 0; i < Size(c); ++i) {
       const float value = from[SourceIndex(c, i)];
       const float stored = BFloat16ToFloat(out[i]);
@@ -75,26 +96,26 @@ TEST(CopyTokensTest, F32ToBf16RoundsToNearestEven) {
   }
 }
 
-TEST(CopyTokensTest, TiesGoToEven) {
+TEST_P(CopyTokensTest, TiesGoToEven) {
   const Case c = {1, 4, 1, false};
   const std::vector<float> from = {
       std::bit_cast<float>(0x3f808000u), std::bit_cast<float>(0x3f818000u),
       std::bit_cast<float>(0x3f808001u), std::bit_cast<float>(0xbf818000u)};
   std::vector<uint16_t> out(4);
-  CopyTokens(TensorOf(c, from), Encoding::kBf16, out.data());
+  GetParam()(TensorOf(c, from), Encoding::kBf16, out.data());
   EXPECT_EQ(out, (std::vector<uint16_t>{0x3f80, 0x3f82, 0x3f81, 0xbf82}));
 }
 
-TEST(CopyTokensTest, Bf16ToF32AndBackIsExact) {
+TEST_P(CopyTokensTest, Bf16ToF32AndBackIsExact) {
   for (const Case& c : Cases()) {
     std::vector<uint16_t> from(Size(c));
     for (int64_t i = 0; i < Size(c); ++i) {
       from[i] = static_cast<uint16_t>(i * 37 % 0x7f80);
     }
     std::vector<float> wide(Size(c));
-    CopyTokens(TensorOf(c, from), Encoding::kF32, wide.data());
+    GetParam()(TensorOf(c, from), Encoding::kF32, wide.data());
     std::vector<uint16_t> same(Size(c));
-    CopyTokens(TensorOf(c, from), Encoding::kBf16, same.data());
+    GetParam()(TensorOf(c, from), Encoding::kBf16, same.data());
     for (int64_t i = 0; i < Size(c); ++i) {
       ASSERT_EQ(wide[i], BFloat16ToFloat(from[SourceIndex(c, i)]));
       ASSERT_EQ(same[i], from[SourceIndex(c, i)]);
@@ -102,51 +123,51 @@ TEST(CopyTokensTest, Bf16ToF32AndBackIsExact) {
   }
 }
 
-TEST(CopyTokensTest, F32ToF32IsExact) {
+TEST_P(CopyTokensTest, F32ToF32IsExact) {
   for (const Case& c : Cases()) {
     const std::vector<float> from = RandomFloats(Size(c));
     std::vector<float> out(Size(c));
-    CopyTokens(TensorOf(c, from), Encoding::kF32, out.data());
+    GetParam()(TensorOf(c, from), Encoding::kF32, out.data());
     for (int64_t i = 0; i < Size(c); ++i) {
       ASSERT_EQ(out[i], from[SourceIndex(c, i)]);
     }
   }
 }
 
-TEST(AllFiniteTest, FindsOneBadValueAnywhere) {
+TEST_P(AllFiniteTest, FindsOneBadValueAnywhere) {
   const float kBad[] = {kNan, -kNan, kInf, -kInf,
                         std::numeric_limits<float>::max()};
   for (const Case& c : Cases()) {
     std::vector<float> values = RandomFloats(Size(c));
-    EXPECT_TRUE(AllFinite(TensorOf(c, values)));
+    EXPECT_TRUE(GetParam()(TensorOf(c, values)));
     for (int64_t i = 0; i < Size(c); i += 1 + Size(c) / 13) {
       for (const float bad : kBad) {
         const float good = std::exchange(values[i], bad);
-        EXPECT_FALSE(AllFinite(TensorOf(c, values))) << i << " " << bad;
+        EXPECT_FALSE(GetParam()(TensorOf(c, values))) << i << " " << bad;
         values[i] = good;
       }
     }
   }
 }
 
-TEST(AllFiniteTest, TheLimitIsWhatRoundsToAFiniteNumber) {
+TEST_P(AllFiniteTest, TheLimitIsWhatRoundsToAFiniteNumber) {
   const Case c = {1, 1, 1, false};
   for (const uint32_t bits : {0x7f7f7fffu, 0x7f7f8000u}) {
     const float value = std::bit_cast<float>(bits);
     const bool finite = std::isfinite(RoundToBFloat16(value));
     EXPECT_EQ(finite, bits == 0x7f7f7fffu);
-    EXPECT_EQ(AllFinite(TensorOf(c, std::vector<float>{value})), finite);
-    EXPECT_EQ(AllFinite(TensorOf(c, std::vector<float>{-value})), finite);
+    EXPECT_EQ(GetParam()(TensorOf(c, std::vector<float>{value})), finite);
+    EXPECT_EQ(GetParam()(TensorOf(c, std::vector<float>{-value})), finite);
   }
 }
 
-TEST(AllFiniteTest, ReadsBf16) {
+TEST_P(AllFiniteTest, ReadsBf16) {
   const Case c = {2, 3, 1, false};
   std::vector<uint16_t> values = {0, 0x8000, 0x7f7f, 0xff7f, 0x3f80, 1};
-  EXPECT_TRUE(AllFinite(TensorOf(c, values)));
+  EXPECT_TRUE(GetParam()(TensorOf(c, values)));
   for (const uint16_t bad : {0x7f80, 0xff80, 0x7fc0, 0xffff}) {
     values[4] = bad;
-    EXPECT_FALSE(AllFinite(TensorOf(c, values)));
+    EXPECT_FALSE(GetParam()(TensorOf(c, values)));
   }
 }
 

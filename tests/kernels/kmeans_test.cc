@@ -15,6 +15,10 @@
 #include "kernels/thread_pool.h"
 #include "tests/kernels/aligned_buffer.h"
 #include "tests/kernels/random_tensors.h"
+#include "tests/kernels/versions.h"
+#ifdef QVG_TEST_DEVICE
+#include "tests/kernels/cuda/on_device.h"
+#endif
 
 namespace qvg::kernels {
 namespace {
@@ -25,6 +29,19 @@ using ::testing::HasSubstr;
 
 using Step = Error (*)(const KmeansArgs& args, void* workspace,
                        size_t workspace_bytes, ParallelFor& parallel_for);
+using Loop = Error (*)(const KmeansArgs& args, int max_rounds, void* workspace,
+                       size_t workspace_bytes, ParallelFor& parallel_for,
+                       int* rounds);
+using Draw = Error (*)(const KmeansArgs& args, uint64_t seed);
+
+// The whole clustering and the steps that it is made of.
+struct Version {
+  Step assign;
+  Step update;
+  Loop loop;
+};
+
+constexpr Version kFast = {&KmeansAssign, &KmeansUpdate, &Kmeans};
 
 std::vector<uint16_t> ToBFloat16(const std::vector<float>& values) {
   std::vector<uint16_t> out;
@@ -80,12 +97,12 @@ struct Clustering {
     EXPECT_TRUE(error.ok()) << error.message;
   }
 
-  int Iterate(int max_rounds, int threads = 1) {
+  int Iterate(Loop loop, int max_rounds, int threads = 1) {
     ThreadPool pool(threads);
     AlignedBuffer workspace(KmeansWorkspaceBytes(args, pool));
     int rounds = 0;
-    const Error error = Kmeans(args, max_rounds, workspace.data(),
-                               workspace.size(), pool, &rounds);
+    const Error error = loop(args, max_rounds, workspace.data(),
+                             workspace.size(), pool, &rounds);
     EXPECT_TRUE(error.ok()) << error.message;
     return rounds;
   }
@@ -116,11 +133,16 @@ std::vector<float> Repeat(std::vector<float> values, int times) {
   return out;
 }
 
-class AssignTest : public ::testing::TestWithParam<Step> {};
+class AssignTest : public VersionTest<Step> {};
 
 INSTANTIATE_TEST_SUITE_P(Versions, AssignTest,
                          ::testing::Values(&KmeansAssignReference,
                                            &KmeansAssign));
+
+#ifdef QVG_TEST_DEVICE
+INSTANTIATE_TEST_SUITE_P(Device, AssignTest,
+                         ::testing::Values(&KmeansAssignOnDevice));
+#endif
 
 TEST_P(AssignTest, FindsTheNearest) {
   for (const auto& [heads, tokens, dim, clusters] :
@@ -172,11 +194,16 @@ TEST_P(AssignTest, OverflowAndUnderflowGetLabelZero) {
   EXPECT_THAT(tiny.labels, Each(0));
 }
 
-class UpdateTest : public ::testing::TestWithParam<Step> {};
+class UpdateTest : public VersionTest<Step> {};
 
 INSTANTIATE_TEST_SUITE_P(Versions, UpdateTest,
                          ::testing::Values(&KmeansUpdateReference,
                                            &KmeansUpdate));
+
+#ifdef QVG_TEST_DEVICE
+INSTANTIATE_TEST_SUITE_P(Device, UpdateTest,
+                         ::testing::Values(&KmeansUpdateOnDevice));
+#endif
 
 TEST_P(UpdateTest, MeansAreRoundedAndEmptyClustersStay) {
   Clustering c(1, 4, 16, 3, Repeat({1, 2, 2, 7}, 16), Repeat({50, 60, 70}, 16));
@@ -212,33 +239,47 @@ TEST_P(UpdateTest, SumsAreInTheOrderOfTheTokens) {
   }
 }
 
-TEST(Kmeans, FastUpdateEqualsThePlainOne) {
-  Clustering fast = Clustering::Random(2, 300, 128, 19, 8);
-  fast.Run(&KmeansAssign);
-  Clustering plain = fast;
-  fast.Run(&KmeansUpdate, 3);
-  plain.Run(&KmeansUpdateReference);
-  EXPECT_EQ(fast.centroids, plain.centroids);
+TEST_P(UpdateTest, EqualsThePlainOneBitForBit) {
+  for (const auto& [heads, tokens, dim, clusters] :
+       {std::tuple(2, 300, 128, 19), std::tuple(1, 5000, 64, 256),
+        std::tuple(3, 733, 256, 7), std::tuple(1, 1, 48, 2)}) {
+    Clustering c = Clustering::Random(heads, tokens, dim, clusters, 8);
+    c.Run(&KmeansAssign);
+    Clustering plain = c;
+    c.Run(GetParam(), 3);
+    plain.Run(&KmeansUpdateReference);
+    EXPECT_EQ(c.centroids, plain.centroids) << tokens;
+  }
 }
 
-TEST(Kmeans, OneRoundLeavesCentroidsOneUpdateNewer) {
+class KmeansTest : public VersionTest<Version> {};
+
+INSTANTIATE_TEST_SUITE_P(Versions, KmeansTest, ::testing::Values(kFast));
+#ifdef QVG_TEST_DEVICE
+INSTANTIATE_TEST_SUITE_P(Device, KmeansTest,
+                         ::testing::Values(Version{&KmeansAssignOnDevice,
+                                                   &KmeansUpdateOnDevice,
+                                                   &KmeansOnDevice}));
+#endif
+
+TEST_P(KmeansTest, OneRoundLeavesCentroidsOneUpdateNewer) {
   Clustering c = Clustering::Random(1, 200, 64, 8, 1);
   Clustering steps = c;
-  EXPECT_EQ(c.Iterate(1), 1);
-  steps.Run(&KmeansAssign);
+  EXPECT_EQ(c.Iterate(GetParam().loop, 1), 1);
+  steps.Run(GetParam().assign);
   EXPECT_EQ(c.labels, steps.labels);
-  steps.Run(&KmeansUpdate);
+  steps.Run(GetParam().update);
   EXPECT_EQ(c.centroids, steps.centroids);
 }
 
-TEST(Kmeans, StopsBeforeTheUpdateWhenLabelsSettle) {
+TEST_P(KmeansTest, StopsBeforeTheUpdateWhenLabelsSettle) {
   Clustering c = Clustering::Random(1, 200, 64, 8, 1);
   Clustering again = c;
-  const int rounds = c.Iterate(100);
+  const int rounds = c.Iterate(GetParam().loop, 100);
   EXPECT_GT(rounds, 2);
   EXPECT_LT(rounds, 100);
   // The labels are those of the centroids, which an update would not change.
-  again.Iterate(rounds - 1);
+  again.Iterate(GetParam().loop, rounds - 1);
   EXPECT_EQ(again.centroids, c.centroids);
   EXPECT_EQ(again.labels, c.labels);
 }
@@ -246,62 +287,71 @@ TEST(Kmeans, StopsBeforeTheUpdateWhenLabelsSettle) {
 // Points at 0, one at 19 and one at 31, centroids 41 and -1. Round 1: 19 is
 // nearer to -1, so cluster 0 moves to 31; round 2: 19 is nearer to 31. That is
 // one label of `tokens`: of 10,000 the loop goes on, of 10,001 it stops.
-TEST(Kmeans, StopsBelowOneChangeInTenThousand) {
+TEST_P(KmeansTest, StopsBelowOneChangeInTenThousand) {
   for (const int64_t tokens : {10000, 10001}) {
     std::vector<float> values(tokens, 0);
     values[0] = 19;
     values[1] = 31;
     Clustering c(1, tokens, 16, 2, Repeat(values, 16), Repeat({41, -1}, 16));
-    EXPECT_EQ(c.Iterate(10), tokens == 10000 ? 3 : 2);
+    EXPECT_EQ(c.Iterate(GetParam().loop, 10), tokens == 10000 ? 3 : 2);
     EXPECT_EQ(c.labels[0], 0);
     EXPECT_EQ(BFloat16ToFloat(c.centroids[0]), tokens == 10000 ? 25 : 31);
   }
 }
 
-TEST(Kmeans, InertiaFalls) {
+TEST_P(KmeansTest, InertiaFalls) {
   Clustering c = Clustering::Random(2, 500, 64, 12, 4);
   double before = 1e30;
   for (int round = 0; round < 5; ++round) {
-    c.Run(&KmeansAssign);
+    c.Run(GetParam().assign);
     double inertia = 0;
     for (int64_t row = 0; row < 1000; ++row) {
       inertia += c.Distance(row, c.labels[row]);
     }
     EXPECT_LE(inertia, before * 1.0001);
     before = inertia;
-    c.Run(&KmeansUpdate);
+    c.Run(GetParam().update);
   }
   EXPECT_LT(before, 0.5 * 64 * 1000);  // noise .25, centres 1
 }
 
-TEST(Kmeans, BitsDoNotDependOnThreads) {
+TEST_P(KmeansTest, BitsDoNotDependOnThreads) {
   Clustering one = Clustering::Random(3, 777, 64, 64, 9);
   Clustering three = one;
-  EXPECT_EQ(one.Iterate(4, 1), three.Iterate(4, 3));
+  EXPECT_EQ(one.Iterate(GetParam().loop, 4, 1),
+            three.Iterate(GetParam().loop, 4, 3));
   EXPECT_EQ(one.centroids, three.centroids);
   EXPECT_EQ(one.labels, three.labels);
 }
 
-TEST(Kmeans, HeadsDoNotMeet) {
+TEST_P(KmeansTest, HeadsDoNotMeet) {
   Clustering both = Clustering::Random(2, 100, 64, 10, 5);
   Clustering second(1, 100, 64, 10, std::vector<float>(6400),
                     std::vector<float>(640));
   std::copy_n(both.points.begin() + 6400, 6400, second.points.begin());
   std::copy_n(both.centroids.begin() + 640, 640, second.centroids.begin());
-  both.Iterate(3);
-  second.Iterate(3);
+  both.Iterate(GetParam().loop, 3);
+  second.Iterate(GetParam().loop, 3);
   EXPECT_TRUE(std::equal(second.centroids.begin(), second.centroids.end(),
                          both.centroids.begin() + 640));
   EXPECT_TRUE(std::equal(second.labels.begin(), second.labels.end(),
                          both.labels.begin() + 100));
 }
 
-TEST(KmeansDraw, DrawsPointsOfTheHeadFromTheSeedAlone) {
+class DrawTest : public VersionTest<Draw> {};
+
+INSTANTIATE_TEST_SUITE_P(Versions, DrawTest, ::testing::Values(&KmeansDraw));
+#ifdef QVG_TEST_DEVICE
+INSTANTIATE_TEST_SUITE_P(Device, DrawTest,
+                         ::testing::Values(&KmeansDrawOnDevice));
+#endif
+
+TEST_P(DrawTest, DrawsPointsOfTheHeadFromTheSeedAlone) {
   std::vector<float> values;
   for (int row = 0; row < 2 * 50; ++row) values.push_back(row);
   Clustering c(2, 50, 16, 256, Repeat(values, 16),
                std::vector<float>(2 * 256 * 16));
-  ASSERT_TRUE(KmeansDraw(c.args, 7).ok());
+  ASSERT_TRUE(GetParam()(c.args, 7).ok());
   std::set<float> drawn[2];
   for (int i = 0; i < 512; ++i) {
     const float value = BFloat16ToFloat(c.centroids[i * 16 + 15]);
@@ -312,18 +362,21 @@ TEST(KmeansDraw, DrawsPointsOfTheHeadFromTheSeedAlone) {
   EXPECT_GT(drawn[0].size(), 45);
   EXPECT_GT(drawn[1].size(), 45);
   const std::vector<uint16_t> first = c.centroids;
-  ASSERT_TRUE(KmeansDraw(c.args, 7).ok());
+  ASSERT_TRUE(GetParam()(c.args, 7).ok());
   EXPECT_EQ(c.centroids, first);
-  ASSERT_TRUE(KmeansDraw(c.args, 8).ok());
+  Clustering plain = c;
+  ASSERT_TRUE(KmeansDraw(plain.args, 7).ok());
+  EXPECT_EQ(c.centroids, plain.centroids);
+  ASSERT_TRUE(GetParam()(c.args, 8).ok());
   EXPECT_NE(c.centroids, first);
 }
 
-TEST(KmeansDraw, NeedsAPoint) {
+TEST_P(DrawTest, NeedsAPoint) {
   Clustering c(1, 0, 16, 2, {}, std::vector<float>(32));
-  EXPECT_THAT(KmeansDraw(c.args, 7).message, HasSubstr("points"));
+  EXPECT_THAT(GetParam()(c.args, 7).message, HasSubstr("points"));
 }
 
-TEST(Kmeans, ErrorsNameTheField) {
+TEST_P(KmeansTest, ErrorsNameTheField) {
   SerialFor serial;
   const Clustering good(1, 2, 16, 2, Repeat({1, 2}, 16), Repeat({1, 2}, 16));
   AlignedBuffer workspace(KmeansWorkspaceBytes(good.args, serial) + 1);
@@ -332,7 +385,9 @@ TEST(Kmeans, ErrorsNameTheField) {
     size_t bytes = workspace.size() - 1;
     change(args, bytes);
     return std::string(
-        Kmeans(args, 2, workspace.data(), bytes, serial).message);
+        GetParam()
+            .loop(args, 2, workspace.data(), bytes, serial, nullptr)
+            .message);
   };
   EXPECT_EQ(message([](auto&, auto&) {}), "");
   EXPECT_THAT(message([](auto& a, auto&) { a.clusters = 0; }),
@@ -347,13 +402,15 @@ TEST(Kmeans, ErrorsNameTheField) {
               HasSubstr("labels"));
   EXPECT_THAT(message([](auto&, auto& bytes) { --bytes; }),
               HasSubstr("workspace_bytes"));
-  EXPECT_THAT(std::string(Kmeans(good.args, 0, workspace.data(),
-                                 workspace.size(), serial)
+  EXPECT_THAT(std::string(GetParam()
+                              .loop(good.args, 0, workspace.data(),
+                                    workspace.size(), serial, nullptr)
                               .message),
               HasSubstr("max_rounds"));
   char* unaligned = static_cast<char*>(workspace.data()) + 1;
-  EXPECT_THAT(std::string(KmeansAssign(good.args, unaligned,
-                                       workspace.size() - 1, serial)
+  EXPECT_THAT(std::string(GetParam()
+                              .assign(good.args, unaligned,
+                                      workspace.size() - 1, serial)
                               .message),
               HasSubstr("aligned"));
 }

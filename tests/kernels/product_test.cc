@@ -14,6 +14,10 @@
 #include "kernels/thread_pool.h"
 #include "tests/kernels/aligned_buffer.h"
 #include "tests/kernels/random_tensors.h"
+#include "tests/kernels/versions.h"
+#ifdef QVG_TEST_DEVICE
+#include "tests/kernels/cuda/on_device.h"
+#endif
 
 namespace qvg::kernels {
 namespace {
@@ -76,11 +80,15 @@ std::vector<double> Rotated(const ProductTables& tables, int dim, int head,
   return out;
 }
 
-class ProductTest : public ::testing::TestWithParam<Function> {};
+class ProductTest : public VersionTest<Function> {};
 
 INSTANTIATE_TEST_SUITE_P(Versions, ProductTest,
                          ::testing::Values(&EncodeProductReference,
                                            &EncodeProduct));
+#ifdef QVG_TEST_DEVICE
+INSTANTIATE_TEST_SUITE_P(Device, ProductTest,
+                         ::testing::Values(&EncodeProductOnDevice));
+#endif
 
 // Every code is the nearest entry to the normalized part, up to rounding.
 TEST_P(ProductTest, CodesAreTheNearestEntries) {
@@ -247,14 +255,14 @@ TEST_P(ProductTest, ErrorsNameTheField) {
               HasSubstr("rows"));
 }
 
-TEST(Product, VersionsChooseAlike) {
+TEST_P(ProductTest, VersionsChooseAlike) {
   for (const int dim : {64, 128}) {
     const RandomTables tables(Product(dim), 3, 5);
     RandomTensor rows(Rows(Encoding::kF32, dim), 3, 301, 4);
     const Encoded plain = EncodeWith(&EncodeProductReference, rows.view(),
                                      dim / 4, tables.view());
     const Encoded fast =
-        EncodeWith(&EncodeProduct, rows.view(), dim / 4, tables.view());
+        EncodeWith(GetParam(), rows.view(), dim / 4, tables.view());
     size_t different = 0;
     for (size_t i = 0; i < plain.codes.size(); ++i) {
       different += plain.codes[i] != fast.codes[i] ? 1 : 0;

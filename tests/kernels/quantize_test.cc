@@ -12,6 +12,10 @@
 #include "kernels/numeric.h"
 #include "kernels/thread_pool.h"
 #include "tests/kernels/random_tensors.h"
+#include "tests/kernels/versions.h"
+#ifdef QVG_TEST_DEVICE
+#include "tests/kernels/cuda/on_device.h"
+#endif
 
 namespace qvg::kernels {
 namespace {
@@ -62,7 +66,7 @@ Output QuantizeWith(Function function, std::vector<float> values,
   return out;
 }
 
-class QuantizeTest : public ::testing::TestWithParam<Function> {
+class QuantizeTest : public VersionTest<Function> {
  protected:
   // Quantizes one row of 16 channels that begins with `values`, the rest 0,
   // and returns the codes of those values, without their bias.
@@ -90,6 +94,11 @@ class QuantizeTest : public ::testing::TestWithParam<Function> {
 
 INSTANTIATE_TEST_SUITE_P(Versions, QuantizeTest,
                          ::testing::Values(&QuantizeReference, &Quantize));
+
+#ifdef QVG_TEST_DEVICE
+INSTANTIATE_TEST_SUITE_P(Device, QuantizeTest,
+                         ::testing::Values(&QuantizeOnDevice));
+#endif
 
 TEST_P(QuantizeTest, HalvesGoAwayFromZero) {
   EXPECT_THAT(Codes({7, .5f, 1.5f, 2.5f, -.5f, -3.5f, .49f, -.49f},
@@ -204,38 +213,56 @@ TEST_P(QuantizeTest, ErrorsNameTheField) {
   EXPECT_EQ(message([](auto& a) { a.points = {nullptr, 1, 0, 64}; }), "");
 }
 
+// Normal values of many magnitudes, subnormal, huge and infinite ones.
+std::vector<float> ManyMagnitudes(const Shape& shape) {
+  std::vector<float> values =
+      RandomNormal(shape.heads * shape.tokens * shape.dim, 1, 5);
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] *= std::exp2(static_cast<float>(i / shape.dim % 23) - 12);
+  }
+  values[5] = 1e-40f;
+  values[shape.dim + 1] = -3e38f;
+  values[2 * shape.dim + 7] = INFINITY;
+  return values;
+}
+
+TEST_P(QuantizeTest, EqualsThePlainOneOnAnyNumberOfThreads) {
+  for (const QuantizeRule rule : {QuantizeRule::kAbsmax, QuantizeRule::kMinMax,
+                                  QuantizeRule::kRoundToNearest}) {
+    for (const auto& [bits, block, dim] :
+         {std::tuple(2, 16, 48), std::tuple(2, 64, 64), std::tuple(4, 16, 64),
+          std::tuple(2, 16, 128), std::tuple(2, 32, 128),
+          std::tuple(2, 64, 128), std::tuple(4, 64, 128),
+          std::tuple(4, 32, 256), std::tuple(2, 64, 256)}) {
+      const Shape shape = {3, 77, dim};
+      const std::vector<float> values = ManyMagnitudes(shape);
+      const Output plain =
+          QuantizeWith(&QuantizeReference, values, shape, rule, bits, block);
+      for (const int threads : {1, 3}) {
+        ASSERT_EQ(
+            QuantizeWith(GetParam(), values, shape, rule, bits, block, threads),
+            plain)
+            << static_cast<int>(rule) << " " << bits << " " << block << " "
+            << dim;
+      }
+    }
+  }
+}
+
 using Case = std::tuple<QuantizeRule, int, int, int>;  // rule, bits, block, dim
 
-class QuantizeVersionsTest : public ::testing::TestWithParam<Case> {};
+class QuantizeRulesTest : public ::testing::TestWithParam<Case> {};
 
 INSTANTIATE_TEST_SUITE_P(
-    All, QuantizeVersionsTest,
+    All, QuantizeRulesTest,
     ::testing::Combine(::testing::Values(QuantizeRule::kAbsmax,
                                          QuantizeRule::kMinMax,
                                          QuantizeRule::kRoundToNearest),
                        ::testing::Values(2, 4), ::testing::Values(16, 32, 64),
                        ::testing::Values(64, 128, 256)));
 
-// Normal values of many magnitudes, subnormal, huge and infinite ones.
-TEST_P(QuantizeVersionsTest, AgreeBitForBitOnAnyNumberOfThreads) {
-  const auto [rule, bits, block, dim] = GetParam();
-  const Shape shape = {3, 77, dim};
-  std::vector<float> values = RandomNormal(3 * 77 * int64_t{dim}, 1, 5);
-  for (size_t i = 0; i < values.size(); ++i) {
-    values[i] *= std::exp2(static_cast<float>(i / dim % 23) - 12);
-  }
-  values[5] = 1e-40f;
-  values[dim + 1] = -3e38f;
-  values[2 * dim + 7] = INFINITY;
-  const Output plain =
-      QuantizeWith(&QuantizeReference, values, shape, rule, bits, block);
-  EXPECT_EQ(QuantizeWith(&Quantize, values, shape, rule, bits, block), plain);
-  EXPECT_EQ(QuantizeWith(&Quantize, values, shape, rule, bits, block, 3),
-            plain);
-}
-
 // Quantizing keeps within half a step of what decoding gives back.
-TEST_P(QuantizeVersionsTest, DecodeToWithinHalfAStep) {
+TEST_P(QuantizeRulesTest, DecodeToWithinHalfAStep) {
   const auto [rule, bits, block, dim] = GetParam();
   const std::vector<float> values = RandomNormal(int64_t{4} * dim, 1, 6);
   Output out = QuantizeWith(&Quantize, values, {1, 4, dim}, rule, bits, block);

@@ -11,6 +11,10 @@
 #include "kernels/numeric.h"
 #include "kernels/thread_pool.h"
 #include "tests/kernels/random_tensors.h"
+#include "tests/kernels/versions.h"
+#ifdef QVG_TEST_DEVICE
+#include "tests/kernels/cuda/on_device.h"
+#endif
 
 namespace qvg::kernels {
 namespace {
@@ -21,10 +25,15 @@ using DecodeFunction = Error (*)(const PackedTensor& tensor, int64_t first,
                                  int64_t tokens, uint16_t* out,
                                  ParallelFor& parallel_for);
 
-class DecodeRowsTest : public ::testing::TestWithParam<DecodeFunction> {};
+class DecodeRowsTest : public VersionTest<DecodeFunction> {};
 
 INSTANTIATE_TEST_SUITE_P(Versions, DecodeRowsTest,
                          ::testing::Values(&DecodeRowsReference, &DecodeRows));
+
+#ifdef QVG_TEST_DEVICE
+INSTANTIATE_TEST_SUITE_P(Device, DecodeRowsTest,
+                         ::testing::Values(&DecodeRowsOnDevice));
+#endif
 
 TEST_P(DecodeRowsTest, RoundsTilesHeadByHead) {
   const RandomTables tables(Product(64), 3, 1);
@@ -62,17 +71,55 @@ TEST_P(DecodeRowsTest, RefusesWhatIsNotThere) {
   EXPECT_THAT(message(0, 1, nullptr), HasSubstr("out"));
 }
 
-TEST(DecodeRows, FastVersionEqualsThePlainOne) {
+// All encodings but kProduct, whose rotation may differ in the last bit; rows
+// that fill no tile and lie off every alignment.
+TEST_P(DecodeRowsTest, EqualsThePlainOneBitForBit) {
   SerialFor serial;
-  for (const CodecDescriptor& codec :
-       {Rows(Encoding::kF32, 128), Residual(128, 4, 64, 3, 200)}) {
-    RandomTensor tensor(codec, 2, 45, 4);
-    std::vector<uint16_t> fast(2 * 45 * 128);
-    std::vector<uint16_t> plain(fast.size());
-    ASSERT_TRUE(DecodeRows(tensor.view(), 0, 45, fast.data(), serial).ok());
+  for (const int dim : {64, 128, 256}) {
+    for (const CodecDescriptor& codec :
+         {Rows(Encoding::kF32, dim), Rows(Encoding::kBf16, dim),
+          Residual(dim, 2, 16, 0, 0), Residual(dim, 4, 32, 1, 256),
+          Residual(dim, 2, 64, 1, 256), Residual(dim, 4, 64, 3, 200),
+          Residual(dim, 2, 16, 4, 7), Asymmetric(Residual(dim, 2, 64, 1, 16)),
+          Asymmetric(Residual(dim, 4, 16, 0, 0)),
+          FourLevels(Residual(dim, 2, 64, 1, 200)),
+          Trits(Residual(dim, 2, 32, 2, 9)), TokenGroups(dim, 2, 32),
+          ChannelGroups(dim, 4, 64), Rotated(ChannelGroups(dim, 2, dim))}) {
+      for (const int64_t tokens : {1, 3, 733}) {
+        RandomTensor tensor(codec, 3, tokens + 2, 4, nullptr, Layout::kStrided);
+        std::vector<uint16_t> out(3 * tokens * dim);
+        std::vector<uint16_t> plain(out.size());
+        ASSERT_TRUE(
+            GetParam()(tensor.view(), 1, tokens, out.data(), serial).ok());
+        ASSERT_TRUE(
+            DecodeRowsReference(tensor.view(), 1, tokens, plain.data(), serial)
+                .ok());
+        ASSERT_EQ(out, plain) << dim << " " << tokens;
+      }
+    }
+  }
+}
+
+// Parts of a span may begin at any even byte.
+TEST_P(DecodeRowsTest, ReadsCodesAndCentroidsAtEvenBytes) {
+  SerialFor serial;
+  for (const int bits : {2, 4}) {
+    RandomTensor tensor(Residual(64, bits, 64, 1, 9), 2, 50, 4);
+    std::vector<uint8_t> codes(2, 0);
+    codes.insert(codes.end(), tensor.view().codes,
+                 tensor.view().codes + 2 * 50 * 64 * bits / 8);
+    std::vector<uint16_t> centroids(1, 0);
+    centroids.insert(centroids.end(), tensor.view().centroids,
+                     tensor.view().centroids + 2 * 9 * 64);
+    PackedTensor shifted = tensor.view();
+    shifted.codes = codes.data() + 2;
+    shifted.centroids = centroids.data() + 1;
+    std::vector<uint16_t> out(2 * 50 * 64);
+    std::vector<uint16_t> plain(out.size());
+    ASSERT_TRUE(GetParam()(shifted, 0, 50, out.data(), serial).ok());
     ASSERT_TRUE(
-        DecodeRowsReference(tensor.view(), 0, 45, plain.data(), serial).ok());
-    EXPECT_EQ(fast, plain);
+        DecodeRowsReference(tensor.view(), 0, 50, plain.data(), serial).ok());
+    EXPECT_EQ(out, plain);
   }
 }
 
@@ -81,12 +128,16 @@ using SubtractFunction = Error (*)(const Points& points,
                                    int centroids_per_head, const uint8_t* ids,
                                    ParallelFor& parallel_for);
 
-class SubtractCentroidsTest
-    : public ::testing::TestWithParam<SubtractFunction> {};
+class SubtractCentroidsTest : public VersionTest<SubtractFunction> {};
 
 INSTANTIATE_TEST_SUITE_P(Versions, SubtractCentroidsTest,
                          ::testing::Values(&SubtractCentroidsReference,
                                            &SubtractCentroids));
+
+#ifdef QVG_TEST_DEVICE
+INSTANTIATE_TEST_SUITE_P(Device, SubtractCentroidsTest,
+                         ::testing::Values(&SubtractCentroidsOnDevice));
+#endif
 
 std::vector<uint16_t> ToBFloat16(const std::vector<float>& values) {
   std::vector<uint16_t> out;

@@ -55,50 +55,68 @@ void DeviceArrays::FetchBytes(const void* device, size_t bytes, void* host) {
   Check(cudaMemcpy(host, device, bytes, cudaMemcpyDeviceToHost));
 }
 
-PackedTensor DeviceArrays::Copy(const PackedTensor& tensor) {
-  const CodecDescriptor& codec = tensor.codec;
+void DeviceArrays::CopyResidual(PackedTensor* tensor) {
+  const CodecDescriptor& codec = tensor->codec;
   const size_t dim = codec.head_dim;
-  const size_t rows = tensor.tokens * tensor.heads;
-  PackedTensor copy = tensor;
-  if (codec.encoding == Encoding::kF32) {
-    copy.values =
-        Copy(static_cast<const float*>(tensor.values), RowElements(tensor));
-  } else if (codec.encoding == Encoding::kBf16) {
-    copy.values =
-        Copy(static_cast<const uint16_t*>(tensor.values), RowElements(tensor));
-  } else if (codec.encoding == Encoding::kResidual) {
-    const size_t blocks = rows * dim / codec.block;
-    copy.codes = Copy(tensor.codes, rows * CodeBytes(codec));
-    copy.scales = Copy(tensor.scales, blocks);
-    copy.zeros = Copy(tensor.zeros, blocks);
-    copy.ids = Copy(tensor.ids, codec.stages * rows);
-    copy.centroids =
-        Copy(tensor.centroids,
-             size_t(codec.stages) * tensor.heads * codec.centroids * dim);
-  } else if (codec.encoding == Encoding::kProduct) {
-    const ProductTables& tables = tensor.tables;
-    copy.codes = Copy(tensor.codes, rows * codec.parts);
-    copy.scales = Copy(tensor.scales, rows);
-    copy.tables.rotation = Copy(tables.rotation, tensor.heads * dim * dim);
-    copy.tables.mean = Copy(tables.mean, tensor.heads * dim);
-    copy.tables.codebook =
-        Copy(tables.codebook, tensor.heads * dim * kProductEntries);
-  }
-  if (codec.encoding == Encoding::kMinMax) CopyMinMax(tensor, &copy);
-  return copy;
+  const size_t rows = tensor->tokens * tensor->heads;
+  const size_t blocks = rows * dim / codec.block;
+  tensor->codes = Copy(tensor->codes, rows * CodeBytes(codec));
+  tensor->scales = Copy(tensor->scales, blocks);
+  tensor->zeros = Copy(tensor->zeros, blocks);
+  tensor->ids = Copy(tensor->ids, codec.stages * rows);
+  tensor->centroids =
+      Copy(tensor->centroids,
+           size_t(codec.stages) * tensor->heads * codec.centroids * dim);
 }
 
-void DeviceArrays::CopyMinMax(const PackedTensor& tensor, PackedTensor* copy) {
-  const CodecDescriptor& codec = tensor.codec;
-  const size_t grouped = GroupedTokens(codec, tensor.tokens) * tensor.heads;
-  const size_t groups = grouped * codec.head_dim / codec.block;
-  copy->codes = Copy(tensor.codes, grouped * CodeBytes(codec));
-  copy->half_scales = Copy(tensor.half_scales, groups);
-  copy->half_zeros = Copy(tensor.half_zeros, groups);
-  PackedTensor rest = tensor;
-  rest.tokens -= GroupedTokens(codec, tensor.tokens);
-  copy->values =
-      Copy(static_cast<const uint16_t*>(tensor.values), RowElements(rest));
+void DeviceArrays::CopyProduct(PackedTensor* tensor) {
+  const size_t dim = tensor->codec.head_dim;
+  const size_t rows = tensor->tokens * tensor->heads;
+  ProductTables& tables = tensor->tables;
+  tensor->codes = Copy(tensor->codes, rows * tensor->codec.parts);
+  tensor->scales = Copy(tensor->scales, rows);
+  tables.rotation = Copy(tables.rotation, tensor->heads * dim * dim);
+  tables.mean = Copy(tables.mean, tensor->heads * dim);
+  tables.codebook =
+      Copy(tables.codebook, tensor->heads * dim * kProductEntries);
+}
+
+void DeviceArrays::CopyMinMax(PackedTensor* tensor) {
+  const CodecDescriptor& codec = tensor->codec;
+  const int64_t grouped = GroupedTokens(codec, tensor->tokens);
+  const size_t rows = grouped * tensor->heads;
+  const size_t groups = rows * codec.head_dim / codec.block;
+  tensor->codes = Copy(tensor->codes, rows * CodeBytes(codec));
+  tensor->half_scales = Copy(tensor->half_scales, groups);
+  tensor->half_zeros = Copy(tensor->half_zeros, groups);
+  PackedTensor rest = *tensor;
+  rest.tokens -= grouped;
+  tensor->values =
+      Copy(static_cast<const uint16_t*>(tensor->values), RowElements(rest));
+}
+
+PackedTensor DeviceArrays::Copy(const PackedTensor& tensor) {
+  PackedTensor copy = tensor;
+  switch (tensor.codec.encoding) {
+    case Encoding::kF32:
+      copy.values =
+          Copy(static_cast<const float*>(tensor.values), RowElements(tensor));
+      break;
+    case Encoding::kBf16:
+      copy.values = Copy(static_cast<const uint16_t*>(tensor.values),
+                         RowElements(tensor));
+      break;
+    case Encoding::kResidual:
+      CopyResidual(&copy);
+      break;
+    case Encoding::kProduct:
+      CopyProduct(&copy);
+      break;
+    case Encoding::kMinMax:
+      CopyMinMax(&copy);
+      break;
+  }
+  return copy;
 }
 
 }  // namespace qvg::kernels

@@ -45,7 +45,9 @@ class DeviceArrays {
   CudaStream stream() const { return stream_; }
 
  private:
-  void CopyMinMax(const PackedTensor& tensor, PackedTensor* copy);
+  void CopyResidual(PackedTensor* tensor);
+  void CopyProduct(PackedTensor* tensor);
+  void CopyMinMax(PackedTensor* tensor);
   void* CopyBytes(const void* host, size_t bytes);
   void FetchBytes(const void* device, size_t bytes, void* host);
 

@@ -1,0 +1,46 @@
+#ifndef KERNELS_OCTET_CUDA_CUH_
+#define KERNELS_OCTET_CUDA_CUH_
+
+#include <cuda_bf16.h>
+
+#include <cstdint>
+
+// Arithmetic on eight BF16 numbers that lie in 16 bytes.
+namespace qvg::kernels::device {
+
+__device__ inline __nv_bfloat162 AsPair(uint32_t bits) {
+  return *reinterpret_cast<const __nv_bfloat162*>(&bits);
+}
+
+__device__ inline uint32_t AsBits(__nv_bfloat162 pair) {
+  return *reinterpret_cast<const uint32_t*>(&pair);
+}
+
+// The difference of two BF16 numbers, rounded once, is what rounding to FP32
+// first gives too: a subtrahend small enough to be rounded by FP32 is far too
+// small to bring the other number near the middle of two BF16 numbers.
+__device__ inline uint32_t SubtractSaturated(uint32_t a, uint32_t b) {
+  const __nv_bfloat162 largest = AsPair(0x7f7f7f7fu);
+  const __nv_bfloat162 difference = __hsub2(AsPair(a), AsPair(b));
+  return AsBits(__hmax2(__hneg2(largest), __hmin2(largest, difference)));
+}
+
+__device__ inline uint4 SubtractSaturated(uint4 a, uint4 b) {
+  return make_uint4(SubtractSaturated(a.x, b.x), SubtractSaturated(a.y, b.y),
+                    SubtractSaturated(a.z, b.z), SubtractSaturated(a.w, b.w));
+}
+
+// Rounded to BF16; not to be read again soon.
+__device__ inline void StoreOctet(const float* values, uint16_t* out) {
+  uint32_t words[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    words[i] = AsBits(__floats2bfloat162_rn(values[2 * i], values[2 * i + 1]));
+  }
+  __stcs(reinterpret_cast<uint4*>(out),
+         make_uint4(words[0], words[1], words[2], words[3]));
+}
+
+}  // namespace qvg::kernels::device
+
+#endif  // KERNELS_OCTET_CUDA_CUH_
