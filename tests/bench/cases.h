@@ -24,6 +24,13 @@ std::vector<CaseFactory> AttentionCases();
 // 64), each against its plain version.
 std::vector<CaseFactory> CodecCases();
 
+// The device's name; none in a build without device code.
+std::string DeviceName();
+
+// Device code on the shapes of published models, and what bounds it.
+std::vector<CaseFactory> DeviceCases();
+std::vector<CaseFactory> CeilingCases();
+
 }  // namespace qvg::bench
 
 #endif  // TESTS_BENCH_CASES_H_

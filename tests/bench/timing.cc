@@ -12,6 +12,7 @@ struct Timing {
 };
 
 double RunMs(const Arm& arm) {
+  if (arm.timed_ms) return arm.timed_ms();
   const auto start = std::chrono::steady_clock::now();
   arm.run();
   return std::chrono::duration<double, std::milli>(
@@ -79,6 +80,12 @@ std::vector<Row> Measure(const Case& timed, int repetitions) {
     rows.push_back(row);
   }
   return rows;
+}
+
+double RooflineMs(const Row& row, const Ceilings& ceilings) {
+  if (ceilings.bytes_per_ms == 0 || ceilings.flop_per_ms == 0) return 0;
+  return std::max(row.bytes / ceilings.bytes_per_ms,
+                  row.flop / ceilings.flop_per_ms);
 }
 
 }  // namespace qvg::bench

@@ -17,6 +17,8 @@ struct Arm {
   // Whether the other arms are compared with it; with several of them, with
   // the fastest.
   bool baseline = false;
+  // In place of `run`, of an arm that times itself: milliseconds of one run.
+  std::function<double()> timed_ms = nullptr;
 };
 
 // Arms that do the same work, timed in turns.
@@ -41,6 +43,16 @@ struct Row {
 // the same arm, so that neither the caches nor the threads of another arm
 // count.
 std::vector<Row> Measure(const Case& timed, int repetitions);
+
+// The rates that bound all rows of a device.
+struct Ceilings {
+  double bytes_per_ms = 0;
+  double flop_per_ms = 0;
+};
+
+// The least time that the row's bytes and FLOP leave room for, in
+// milliseconds; 0 without ceilings.
+double RooflineMs(const Row& row, const Ceilings& ceilings);
 
 }  // namespace qvg::bench
 
