@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "server/generator/tinyworld/host_device.h"
+
 namespace qvg::tinyworld {
 
 // SplitMix64 (Steele, Lea, Flood 2014): the same stream on every platform.
@@ -11,7 +13,14 @@ class Random {
   explicit Random(uint64_t seed) : state_(seed) {}
 
   uint64_t Next() {
-    uint64_t z = (state_ += 0x9e3779b97f4a7c15u);
+    const uint64_t bits = At(state_, 0);
+    state_ += kStep;
+    return bits;
+  }
+
+  // What a stream of this seed gives after `count` numbers.
+  QVG_HOST_DEVICE static uint64_t At(uint64_t seed, uint64_t count) {
+    uint64_t z = seed + (count + 1) * kStep;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
@@ -24,6 +33,8 @@ class Random {
   int Below(int n) { return static_cast<int>(Uniform() * n); }
 
  private:
+  static constexpr uint64_t kStep = 0x9e3779b97f4a7c15u;
+
   uint64_t state_;
 };
 

@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <numbers>
 #include <vector>
 
+#include "server/generator/tinyworld/normal_pair.h"
 #include "server/generator/tinyworld/shape.h"
 
 namespace qvg::tinyworld {
@@ -86,6 +90,36 @@ TEST(NoiseTest, NeighboursAreIndependent) {
   std::vector<float> squares;
   for (const float value : noise) squares.push_back(value * value - 1);
   EXPECT_NEAR(Product(squares, squares, 1), 0, Bound(4));
+}
+
+// Of a full turn and every logarithm that there is.
+TEST(NormalPairTest, IsAsExactAsFloatsAre) {
+  double log_error = 0, angle_error = 0;
+  for (int32_t i = 0; i < 1 << 24; i += 7) {
+    const float u = (static_cast<float>(i) + 0.5f) * 0x1p-24f;
+    const double log = std::log(static_cast<double>(u));
+    ASSERT_LE(PortableLog(u), 0);
+    if (log < 0) {
+      log_error = std::max(log_error, std::abs(PortableLog(u) / log - 1));
+    }
+    float sine, cosine;
+    PortableSinCos(i, &sine, &cosine);
+    const double angle = 2 * std::numbers::pi * i * 0x1p-24;
+    angle_error = std::max({angle_error, std::abs(sine - std::sin(angle)),
+                            std::abs(cosine - std::cos(angle))});
+  }
+  EXPECT_LT(log_error, 2 * 0x1p-23);
+  EXPECT_LT(angle_error, 2 * 0x1p-24);
+}
+
+// These bits name worlds: they never change, on no machine.
+TEST(NoiseTest, HasItsBits) {
+  const std::vector<float> noise = Noise(7, 3, 1);
+  uint64_t hash = 14695981039346656037u;
+  for (const float value : noise) {
+    hash = (hash ^ std::bit_cast<uint32_t>(value)) * 1099511628211u;
+  }
+  EXPECT_EQ(hash, 7427115265930850110u);
 }
 
 TEST(NoiseTest, StaysWithinTheSpan) {
