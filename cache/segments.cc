@@ -21,6 +21,7 @@ absl::Status CheckFinite(absl::Span<const kernels::KvSegment> layers,
     tensors.push_back(layer.keys);
     tensors.push_back(layer.values);
   }
+  if (tensors.empty()) return absl::OkStatus();
   const int count = static_cast<int>(tensors.size());
   const auto memory =
       workspace.Get(kernels::FiniteWorkspaceBytes(count, executor));
