@@ -216,7 +216,7 @@ PoolBuffer::~PoolBuffer() {
 }
 
 absl::Span<uint8_t> PoolBuffer::bytes() const {
-  if (memory_ == kernels::MemoryKind::kHost) return range();
+  if (memory_ == kernels::MemoryKind::kHost || size_ == 0) return range();
   std::fputs("PoolBuffer: the host touches memory of a device\n", stderr);
   std::abort();
 }
