@@ -46,6 +46,10 @@ Error CheckSegments(const AttentionArgs& args) {
     }
     Error error = CheckTensor(args, segment.keys);
     if (error.ok()) error = CheckTensor(args, segment.values);
+    if (error.ok()) {
+      error =
+          CheckPositions(args.rotary, segment.position, segment.keys.tokens);
+    }
     if (!error.ok()) return error;
     tokens += segment.keys.tokens;
   }
@@ -63,7 +67,8 @@ Error CheckShape(const AttentionArgs& args) {
   if (args.queries > 0 && (args.q == nullptr || args.out == nullptr)) {
     return Error::Invalid("q, out: null");
   }
-  return CheckSegments(args);
+  const Error error = Check(args.rotary, dim);
+  return error.ok() ? CheckSegments(args) : error;
 }
 
 Error CheckWorkspace(const AttentionArgs& args, const void* workspace,

@@ -8,6 +8,7 @@
 #include "kernels/error.h"
 #include "kernels/packed_tensor.h"
 #include "kernels/parallel_for.h"
+#include "kernels/rotary.h"
 
 namespace qvg::kernels {
 
@@ -25,6 +26,9 @@ struct AttentionArgs {
   int64_t q_head_stride = 0;
   const KvSegment* segments = nullptr;
   int num_segments = 0;
+  // Turns the keys of all segments as they are read, by their positions;
+  // queries come turned. Empty: nothing is turned.
+  RotaryTables rotary;
   float* out = nullptr;  // as q
   int64_t out_token_stride = 0;
   int64_t out_head_stride = 0;
@@ -49,11 +53,11 @@ Error Attention(const AttentionArgs& args, void* workspace,
 Error AttentionReference(const AttentionArgs& args, void* workspace,
                          size_t workspace_bytes, ParallelFor& parallel_for);
 
-// On a device, for `count` problems of the same heads, head_dim and scale in
-// one pass: what a problem gives does not depend on the others, bit for bit.
-// `problems` is host memory, its segments device memory that passes Check().
-// Queries, keys, values and weights are rounded to BF16, sums are FP32.
-// Workspace: at most 32 MiB, whatever the history.
+// On a device, for `count` problems of the same heads, head_dim, scale and
+// rotary in one pass: what a problem gives does not depend on the others, bit
+// for bit. `problems` is host memory, its segments device memory that passes
+// Check(). Queries, keys, values and weights are rounded to BF16, sums are
+// FP32. Workspace: at most 32 MiB, whatever the history.
 size_t AttentionCudaWorkspaceBytes(const AttentionArgs* problems, int count);
 Error AttentionCuda(const AttentionArgs* problems, int count, void* workspace,
                     size_t workspace_bytes, CudaStream stream);

@@ -40,12 +40,16 @@ struct Consumer {
   __device__ void StartLogits(float* logits, uint32_t at) const {
     Wait(&barriers->keys_full[at % kStages], at / kStages & 1);
     const uint32_t keys = SharedAddress(stages->keys[at % kStages]);
+    // Hidden from the compiler, which else keeps all descriptors of the queries
+    // in registers that there are not enough of.
+    uint32_t queries = query;
+    asm volatile("" : "+r"(queries));
     FenceProducts();
 #pragma unroll
     for (int k = 0; k < D / 16; ++k) {
       const uint32_t step = k % 4 * 32;
       MultiplyShared<kKeys>(
-          logits, RowsOperand(query + k / 4 * (kItemQueries * 128) + step),
+          logits, RowsOperand(queries + k / 4 * (kItemQueries * 128) + step),
           RowsOperand(keys + k / 4 * kHalf + step), k > 0);
     }
     CommitProducts();

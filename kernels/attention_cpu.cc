@@ -125,6 +125,7 @@ class BlockAttention {
   void RotateQueries();
   void AddTile(const KeyTile& tile);
   RowSource DecodedRows(const PackedTensor& tensor, const KeyTile& tile);
+  RowSource TurnedKeys(const KeyTile& tile);
   LookUpSource LookUps(const PackedTensor& tensor, const ProductTables& tables,
                        const KeyTile& tile);
   bool LoadKeys(const KeyTile& tile);
@@ -212,7 +213,7 @@ void BlockAttention::FindTables() {
   for (int s = args_.num_segments - 1; s >= 0; --s) {
     const KvSegment& segment = args_.segments[s];
     if (segment.keys.tokens == 0) continue;
-    if (LooksUp(segment.keys, segment.keys.tables)) {
+    if (args_.rotary.empty() && LooksUp(segment.keys, segment.keys.tables)) {
       key_tables_ = segment.keys.tables;
     }
     if (LooksUp(segment.values, segment.values.tables)) {
@@ -250,6 +251,16 @@ RowSource BlockAttention::DecodedRows(const PackedTensor& tensor,
   return {memory_.decoded, dim_, size_t(tile.count)};
 }
 
+RowSource BlockAttention::TurnedKeys(const KeyTile& tile) {
+  DecodeTile(tile.segment->keys, block_.head, tile.first, tile.count,
+             memory_.decoded);
+  for (int k = 0; k < tile.count; ++k) {
+    Turn(args_.rotary, tile.segment->position + tile.first + k,
+         static_cast<int>(dim_), memory_.decoded + k * dim_);
+  }
+  return {memory_.decoded, dim_, size_t(tile.count)};
+}
+
 LookUpSource BlockAttention::LookUps(const PackedTensor& tensor,
                                      const ProductTables& tables,
                                      const KeyTile& tile) {
@@ -266,6 +277,10 @@ LookUpSource BlockAttention::LookUps(const PackedTensor& tensor,
 // Returns whether the keys are in the space of key_tables_.
 bool BlockAttention::LoadKeys(const KeyTile& tile) {
   const PackedTensor& keys = tile.segment->keys;
+  if (!args_.rotary.empty()) {
+    TransposedPanel(TurnedKeys(tile), dim_, memory_.keys);
+    return false;
+  }
   if (LooksUp(keys, key_tables_)) {
     TransposedPanel(LookUps(keys, key_tables_, tile), dim_, memory_.keys);
     return true;

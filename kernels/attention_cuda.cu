@@ -2,130 +2,14 @@
 #include <cstdint>
 
 #include "kernels/attention.h"
-#include "kernels/attention_consumer.cuh"
-#include "kernels/attention_phases.cuh"
+#include "kernels/attention_kernel.cuh"
 #include "kernels/attention_plan.cuh"
-#include "kernels/attention_producer.cuh"
-#include "kernels/attention_softmax.cuh"
-#include "kernels/attention_spaces.cuh"
 #include "kernels/cuda_check.h"
 #include "kernels/workspace.h"
 
 namespace qvg::kernels {
 namespace device {
 namespace {
-
-constexpr int kConsumers = 2;
-constexpr int kThreads = (1 + kConsumers) * kWarpgroup;
-constexpr int kFirstConsumerBarrier = 2;
-// After the roles are known; together no more than the launch took, which is
-// 168 for each thread.
-constexpr int kProducerRegisters = 104;
-constexpr int kConsumerRegisters = 200;
-constexpr float kLowest = -1e30f;
-
-template <int D>
-struct alignas(1024) Shared {
-  uint8_t queries[kItemQueries * D * 2];
-  Stages<D> stages;
-  StageBarriers barriers;
-  float bias[kItemQueries];
-};
-
-__device__ void InitBarriers(StageBarriers& barriers) {
-  for (int i = 0; i < kStages; ++i) {
-    Init(&barriers.keys_full[i], 1);
-    Init(&barriers.values_full[i], 1);
-    Init(&barriers.keys_empty[i], kConsumers * kWarpgroup / 32);
-    Init(&barriers.values_empty[i], kConsumers * kWarpgroup / 32);
-  }
-  FenceInit();
-}
-
-// The warpgroup's queries in, as the phase's keys meet them.
-template <int D>
-__device__ void StartPhase(const Head& head, int64_t first_query, int warpgroup,
-                           const Space& keys, Shared<D>& shared,
-                           Rows<D>& rows) {
-  const int first = warpgroup * 64;
-  const int barrier = kFirstConsumerBarrier + warpgroup;
-  Sync(barrier, kWarpgroup);  // nobody reads the last phase's any more
-  LoadQueries<D>(*head.problem, head.in_problem, first_query, keys,
-                 shared.queries + first * 128, shared.bias + first);
-  FenceProxyShared();
-  Sync(barrier, kWarpgroup);
-  rows.bias[0] = shared.bias[first + FirstRow()];
-  rows.bias[1] = shared.bias[first + FirstRow() + 8];
-}
-
-template <int D>
-__device__ void AttendItem(const AttentionLaunch& launch, int index,
-                           Consumer<D>& on, Shared<D>& shared) {
-  const Head head = HeadOfItem(launch, index);
-  const AttentionProblem& problem = *head.problem;
-  const int64_t first_query =
-      int64_t{index - head.first_item} * kItemQueries + on.warpgroup * 64;
-  const int64_t query = first_query + FirstRow();
-  float* const row = problem.out + query * problem.out_token_stride +
-                     head.in_problem * problem.out_head_stride;
-  float* const scratch[2] = {query < problem.queries ? row : nullptr,
-                             query + 8 < problem.queries
-                                 ? row + 8 * problem.out_token_stride
-                                 : nullptr};
-  Rows<D> rows;
-#pragma unroll
-  for (int i = 0; i < D / 2; ++i) rows.out[i] = 0;
-  rows.max[0] = rows.max[1] = kLowest;
-  rows.sum[0] = rows.sum[1] = 0;
-  Space values;
-  Phase phase;
-  phase.end = problem.segments;
-  const KvSegment* const end = problem.segments + problem.num_segments;
-  while (NextPhase(phase.end, end, head.in_problem, &phase)) {
-    MoveSums<D>(values, phase.values, rows.out, rows.sum, scratch);
-    values = phase.values;
-    StartPhase<D>(head, first_query, on.warpgroup, phase.keys, shared, rows);
-    AttendPhase<D>(on, TileWalker<kTileKeys<D>>(phase.begin, phase.end), rows);
-  }
-  MoveSums<D>(values, Space(), rows.out, rows.sum, scratch);
-  for (int r = 0; r < 2; ++r) {
-    rows.sum[r] += __shfl_xor_sync(0xffffffffu, rows.sum[r], 1);
-    rows.sum[r] += __shfl_xor_sync(0xffffffffu, rows.sum[r], 2);
-  }
-  StoreRows<D>(launch, head, query, rows);
-}
-
-template <int D>
-__global__ void __launch_bounds__(kThreads, 1)
-    AttentionKernel(const __grid_constant__ AttentionLaunch launch) {
-  extern __shared__ uint8_t memory[];
-  Shared<D>& shared = *reinterpret_cast<Shared<D>*>(
-      (reinterpret_cast<uintptr_t>(memory) + 1023) & ~uintptr_t{1023});
-  if (threadIdx.x == 0) InitBarriers(shared.barriers);
-  __syncthreads();
-  const int warpgroup = static_cast<int>(threadIdx.x) / kWarpgroup;
-  if (warpgroup == kConsumers) {
-    ShrinkRegisters<kProducerRegisters>();
-    const int thread = static_cast<int>(threadIdx.x) % kWarpgroup;
-    if (thread < kDecoders) {
-      DecodeTiles<D>(launch, thread);
-    } else if (thread == kDecoders) {
-      CopyTiles<D>(launch, shared.stages, shared.barriers);
-    }
-  } else {
-    GrowRegisters<kConsumerRegisters>();
-    Consumer<D> on;
-    on.query = SharedAddress(shared.queries + warpgroup * 64 * 128);
-    on.stages = &shared.stages;
-    on.barriers = &shared.barriers;
-    on.scale_log2 = launch.scale * kLog2E;
-    on.warpgroup = warpgroup;
-    if (warpgroup == 1) on.EndTurn();  // the first turn is warpgroup 0's
-    for (int i = blockIdx.x; i < launch.items; i += gridDim.x) {
-      AttendItem<D>(launch, i, on, shared);
-    }
-  }
-}
 
 // Problems travel as kernel arguments: nothing of the host's memory is needed
 // after the call.
@@ -215,6 +99,7 @@ Plan MakePlan(const AttentionArgs* problems, int count, void* workspace) {
   launch.items = plan.items;
   launch.heads = problems[0].heads;
   launch.scale = problems[0].scale;
+  launch.rotary = problems[0].rotary;
   plan.bytes = cutter.bytes();
   return plan;
 }
@@ -233,6 +118,9 @@ Error CheckProblems(const AttentionArgs* problems, int count) {
     }
     if (args.q == nullptr || args.out == nullptr || args.segments == nullptr) {
       return Error::Invalid("q, out, segments: must not be null");
+    }
+    if (Error error = Check(args.rotary, args.head_dim); !error.ok()) {
+      return error;
     }
     if (args.heads != problems[0].heads || args.scale != problems[0].scale ||
         args.head_dim != problems[0].head_dim) {
@@ -265,20 +153,22 @@ Error UploadAll(const AttentionArgs* problems, const Plan& plan,
   return LaunchError();
 }
 
-template <int D>
-Error Launch(const Plan& plan, cudaStream_t stream) {
-  // The block's dynamic memory may start off the alignment of Shared.
-  constexpr size_t kBytes = sizeof(device::Shared<D>) + 1024;
-  auto* kernel = device::AttentionKernel<D>;
-  const Error error = ToError(cudaFuncSetAttribute(
-      kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes));
-  if (!error.ok()) return error;
-  AttentionLaunch launch = plan.launch;
-  void* args[] = {&launch};
-  // Blocks wait for each other, so all of them must run at once.
-  return ToError(cudaLaunchCooperativeKernel(
-      reinterpret_cast<const void*>(kernel), dim3(plan.blocks),
-      dim3(device::kThreads), args, kBytes, stream));
+Error Launch(const Plan& plan, int head_dim, cudaStream_t stream) {
+  if (!plan.launch.rotary.empty()) {
+    return device::LaunchRotaryAttention(plan.launch, head_dim, plan.blocks,
+                                         stream);
+  }
+  switch (head_dim) {
+    case 64:
+      return device::LaunchAttention<64, false>(plan.launch, plan.blocks,
+                                                stream);
+    case 128:
+      return device::LaunchAttention<128, false>(plan.launch, plan.blocks,
+                                                 stream);
+    default:
+      return device::LaunchAttention<256, false>(plan.launch, plan.blocks,
+                                                 stream);
+  }
 }
 
 }  // namespace
@@ -301,14 +191,7 @@ Error AttentionCuda(const AttentionArgs* problems, int count, void* workspace,
   error = ToError(cudaMemsetAsync(workspace, 0, plan.zeroed_bytes, stream));
   if (!error.ok()) return error;
   if (error = UploadAll(problems, plan, stream); !error.ok()) return error;
-  switch (problems[0].head_dim) {
-    case 64:
-      return Launch<64>(plan, stream);
-    case 128:
-      return Launch<128>(plan, stream);
-    default:
-      return Launch<256>(plan, stream);
-  }
+  return Launch(plan, problems[0].head_dim, stream);
 }
 
 }  // namespace qvg::kernels

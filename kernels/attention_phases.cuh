@@ -14,16 +14,23 @@ struct Phase {
   Space values;
 };
 
+// Keys that are turned by their positions are met as stored.
+template <bool kRotary>
+__device__ Space KeySpace(const KvSegment& segment, int head) {
+  return kRotary ? Space() : SpaceOf(segment.keys, head);
+}
+
 // The phase from the first segment with tokens on; false if there is none.
-__device__ inline bool NextPhase(const KvSegment* begin, const KvSegment* end,
-                                 int head, Phase* phase) {
+template <bool kRotary>
+__device__ bool NextPhase(const KvSegment* begin, const KvSegment* end,
+                          int head, Phase* phase) {
   while (begin < end && begin->keys.tokens == 0) ++begin;
   if (begin >= end) return false;
-  *phase = {begin, begin, SpaceOf(begin->keys, head),
+  *phase = {begin, begin, KeySpace<kRotary>(*begin, head),
             SpaceOf(begin->values, head)};
   while (phase->end < end &&
          (phase->end->keys.tokens == 0 ||
-          (SpaceOf(phase->end->keys, head) == phase->keys &&
+          (KeySpace<kRotary>(*phase->end, head) == phase->keys &&
            SpaceOf(phase->end->values, head) == phase->values))) {
     ++phase->end;
   }

@@ -52,6 +52,7 @@ struct AttentionLaunch {
   int items;
   int heads;
   float scale;
+  RotaryTables rotary;
   GroupState* groups;  // of head h in round r: h + r, which no two share
   uint32_t* finished;  // by round: items that are through with their tiles
   uint8_t* rings;      // [2][groups_per_round][slots] tiles, by odd and even

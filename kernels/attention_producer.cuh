@@ -54,7 +54,7 @@ __device__ inline void WaitForSlot(const AttentionLaunch& launch, int round,
   }
 }
 
-template <int D>
+template <int D, bool kRotary>
 __device__ void DecodeTiles(const AttentionLaunch& launch, int thread) {
   for (int round = 0; round * gridDim.x < launch.items; ++round) {
     const Duty duty = DutyIn(launch, round);
@@ -66,8 +66,13 @@ __device__ void DecodeTiles(const AttentionLaunch& launch, int thread) {
       if (thread == 0) WaitForSlot(launch, round, group, t);
       Sync(kDecoderBarrier, kDecoders);
       uint8_t* slot = RingSlot<D>(launch, group, t);
-      DecodeTensor<D>(tile.segment->keys, group.head.in_problem, tile, slot,
-                      thread);
+      if constexpr (kRotary) {
+        DecodeTurnedKeys<D>(launch.rotary, group.head.in_problem, tile, slot,
+                            thread);
+      } else {
+        DecodeTensor<D>(tile.segment->keys, group.head.in_problem, tile, slot,
+                        thread);
+      }
       DecodeTensor<D>(tile.segment->values, group.head.in_problem, tile,
                       slot + kTileBytes<D>, thread);
       FenceProxyGlobal();

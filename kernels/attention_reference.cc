@@ -85,6 +85,10 @@ void AttendBlockReference(const AttentionArgs& args, const QueryBlock& block,
   }
   ForEachTile(args, [&](const KeyTile& tile) {
     DecodeTile(tile.segment->keys, block.head, tile.first, tile.count, keys);
+    for (int k = 0; k < tile.count; ++k) {
+      Turn(args.rotary, tile.segment->position + tile.first + k, dim,
+           keys + k * dim);
+    }
     DecodeTile(tile.segment->values, block.head, tile.first, tile.count,
                values);
     for (int i = 0; i < block.count; ++i) {

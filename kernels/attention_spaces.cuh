@@ -8,45 +8,28 @@
 #include "kernels/hopper.cuh"
 #include "kernels/wgmma.cuh"
 
-// Tensors of kProduct are attended to in the space of their codebooks, those
-// times the Hadamard matrix in theirs: with stored x = A y + m, q x = (A^T q) y
+// Tensors of kProduct are attended to in the space of their codebooks, with
+// stored x = A y + m, q x = (A^T q) y
 // + q m, and the sum of weighted values is A times that of the y, plus the sum
 // of the weights times m. So the queries turn once, not the keys.
 namespace qvg::kernels::device {
 
-// A space as one head sees it; none: as stored.
+// A codebook's space as one head sees it; null pointers: none, as stored.
 struct Space {
   const float* rotation = nullptr;  // A, [D,D] row-major
-  const float* mean = nullptr;      // m, [D]; null: 0
-  bool hadamard = false;            // A is the Hadamard matrix
+  const float* mean = nullptr;      // m, [D]
 
-  __device__ bool none() const { return rotation == nullptr && !hadamard; }
+  __device__ bool none() const { return rotation == nullptr; }
   __device__ bool operator==(const Space& other) const {
-    return rotation == other.rotation && mean == other.mean &&
-           hadamard == other.hadamard;
-  }
-  template <int D>
-  __device__ float At(int row, int column) const {
-    if (!hadamard) return rotation[row * D + column];
-    constexpr float kEntry = D == 64    ? 0.125f
-                             : D == 256 ? 0.0625f
-                                        : 0x1.6a09e6p-4f;
-    return __popc(row & column) % 2 == 0 ? kEntry : -kEntry;
-  }
-  __device__ float Mean(int channel) const {
-    return mean == nullptr ? 0 : mean[channel];
+    return rotation == other.rotation && mean == other.mean;
   }
 };
 
 __device__ inline Space SpaceOf(const PackedTensor& tensor, int head) {
-  Space space;
-  space.hadamard = tensor.codec.hadamard;
-  if (tensor.codec.encoding == Encoding::kProduct) {
-    const int64_t dim = tensor.codec.head_dim;
-    space.rotation = tensor.tables.rotation + head * dim * dim;
-    space.mean = tensor.tables.mean + head * dim;
-  }
-  return space;
+  if (tensor.codec.encoding != Encoding::kProduct) return {};
+  const int64_t dim = tensor.codec.head_dim;
+  return {tensor.tables.rotation + head * dim * dim,
+          tensor.tables.mean + head * dim};
 }
 
 // y[8] = channels [channel, channel + 8) of A^T x.
@@ -58,7 +41,7 @@ __device__ void RotateOctet(const Space& space, const float* x, int channel,
   for (int i = 0; i < D; ++i) {
 #pragma unroll
     for (int j = 0; j < kOctet; ++j) {
-      y[j] = fmaf(space.At<D>(i, channel + j), x[i], y[j]);
+      y[j] = fmaf(space.rotation[i * D + channel + j], x[i], y[j]);
     }
   }
 }
@@ -82,7 +65,7 @@ __device__ void LoadQueries(const AttentionProblem& problem, int head,
       RotateOctet<D>(space, q, channel, x);
 #pragma unroll
       for (int i = 0; i < kOctet; ++i) {
-        dot = fmaf(q[channel + i], space.Mean(channel + i), dot);
+        dot = fmaf(q[channel + i], space.mean[channel + i], dot);
       }
     } else if (exists) {
 #pragma unroll
@@ -104,17 +87,17 @@ __device__ void TurnRow(const Space& space, const float* x, float sum,
   const int column = threadIdx.x % 4 * 2;
 #pragma unroll
   for (int j = 0; j < D / 8; ++j) {
-    out[4 * j] = kTransposed ? 0 : sum * space.Mean(8 * j + column);
-    out[4 * j + 1] = kTransposed ? 0 : sum * space.Mean(8 * j + column + 1);
+    out[4 * j] = kTransposed ? 0 : sum * space.mean[8 * j + column];
+    out[4 * j + 1] = kTransposed ? 0 : sum * space.mean[8 * j + column + 1];
   }
   for (int i = 0; i < D; ++i) {
-    const float value = kTransposed ? x[i] - sum * space.Mean(i) : x[i];
+    const float value = kTransposed ? x[i] - sum * space.mean[i] : x[i];
 #pragma unroll
     for (int j = 0; j < D / 8; ++j) {
       const int c = 8 * j + column;
-      const float a0 = kTransposed ? space.At<D>(i, c) : space.At<D>(c, i);
+      const float a0 = space.rotation[kTransposed ? i * D + c : c * D + i];
       const float a1 =
-          kTransposed ? space.At<D>(i, c + 1) : space.At<D>(c + 1, i);
+          space.rotation[kTransposed ? i * D + c + 1 : (c + 1) * D + i];
       out[4 * j] = fmaf(a0, value, out[4 * j]);
       out[4 * j + 1] = fmaf(a1, value, out[4 * j + 1]);
     }

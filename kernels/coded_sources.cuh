@@ -12,7 +12,7 @@ namespace qvg::kernels::device {
 // kResidual of one stage, symmetric.
 template <int D, int kBits>
 struct ResidualSource {
-  static constexpr int kBatch = 8;
+  static constexpr int kBatch = 6;
   struct Loaded {
     uint32_t codes;
     uint8_t scale;

@@ -61,8 +61,9 @@ constexpr float FourLevelRatio(uint8_t scale) {
 // Five trits v0..v4, first channel first, are the number v = 81 v0 + 27 v1 +
 // 9 v2 + 3 v3 + v4 and the byte ceil(v * 256 / 243). Any byte reads as trits.
 constexpr int Trit(uint8_t byte, int index) {
-  constexpr int kPowers[] = {1, 3, 9, 27, 81};
-  return (byte * kPowers[index] & 0xff) * 3 >> 8;
+  int power = 1;
+  for (int i = 0; i < index; ++i) power *= 3;
+  return (byte * power & 0xff) * 3 >> 8;
 }
 
 // Bytes of the codes of one token of one head, for encodings with `bits`.
@@ -117,6 +118,7 @@ struct PackedTensor {
 struct KvSegment {
   PackedTensor keys;
   PackedTensor values;
+  int64_t position = 0;  // of the first token, for rotary embeddings
 };
 
 }  // namespace qvg::kernels

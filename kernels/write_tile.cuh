@@ -2,8 +2,10 @@
 #define KERNELS_WRITE_TILE_CUH_
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/attention_plan.cuh"
+#include "kernels/rotary_source.cuh"
 #include "kernels/tile_sources.cuh"
 #include "kernels/wgmma.cuh"
 
@@ -48,11 +50,24 @@ __device__ void WriteTile(const Source& source, int count, uint8_t* to,
 }
 
 template <int D>
-__device__ void DecodeTensor(const PackedTensor tensor, int head,
+__device__ void DecodeTensor(const PackedTensor& tensor, int head,
                              const KeyTile& tile, uint8_t* to, int thread) {
   WithSource<D>(tensor, head, tile.first, [&](const auto& source) {
     WriteTile<D>(source, tile.count, to, thread);
   });
+}
+
+template <int D>
+__device__ void DecodeTurnedKeys(const RotaryTables& rotary, int head,
+                                 const KeyTile& tile, uint8_t* to, int thread) {
+  const PackedTensor& keys = tile.segment->keys;
+  const int64_t position = tile.segment->position + tile.first;
+  const auto write = [&](const auto& source) {
+    using Source = std::decay_t<decltype(source)>;
+    WriteTile<D>(RotarySource<Source>{source, rotary, position}, tile.count, to,
+                 thread);
+  };
+  WithStoredSource<D>(keys, head, tile.first, write);
 }
 
 }  // namespace qvg::kernels::device

@@ -42,6 +42,28 @@ void Problem::Add(const CodecDescriptor& keys, const CodecDescriptor& values,
   segments_.push_back({tensors_.end()[-2]->view(), tensors_.back()->view()});
 }
 
+void Problem::SetRotary(int64_t first) {
+  rotary_.rows = 3;
+  rotary_.columns = 5;
+  rotary_.first_frame = first / 15;
+  int64_t position = first;
+  for (KvSegment& segment : segments_) {
+    segment.position = position;
+    position += segment.keys.tokens;
+  }
+  rotary_.frames = position / 15 + 1 - rotary_.first_frame;
+  const int64_t starts[3] = {rotary_.first_frame, 0, 0};
+  const int64_t counts[3] = {rotary_.frames, 3, 5};
+  const int pairs[3] = {dim_ / 2 - 2 * (dim_ / 6), dim_ / 6, dim_ / 6};
+  for (int axis = 0; axis < 3; ++axis) {
+    rotary_.pairs[axis] = pairs[axis];
+    turns_[axis].resize(counts[axis] * pairs[axis] * 2);
+    FillTurns(starts[axis], counts[axis], pairs[axis], 10000,
+              turns_[axis].data());
+    rotary_.turns[axis] = turns_[axis].data();
+  }
+}
+
 AttentionArgs Problem::Args() const {
   AttentionArgs args;
   args.heads = heads_;
@@ -53,6 +75,7 @@ AttentionArgs Problem::Args() const {
   args.q_head_stride = args.out_head_stride = head_stride();
   args.segments = segments_.data();
   args.num_segments = static_cast<int>(segments_.size());
+  args.rotary = rotary_;
   return args;
 }
 
@@ -77,6 +100,9 @@ std::vector<float> Problem::Decode(int head, bool keys) const {
     const size_t end = rows.size();
     rows.resize(end + tensor.tokens * dim_);
     DecodeTile(tensor, head, 0, tensor.tokens, rows.data() + end);
+    for (int64_t i = 0; keys && i < tensor.tokens; ++i) {
+      Turn(rotary_, segment.position + i, dim_, rows.data() + end + i * dim_);
+    }
   }
   return rows;
 }

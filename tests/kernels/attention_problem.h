@@ -56,6 +56,10 @@ class Problem {
   RandomTensor& values(int segment) { return *tensors_[2 * segment + 1]; }
   std::vector<KvSegment>& segments() { return segments_; }
 
+  // Numbers the segments' tokens from `first` on and turns the keys by places
+  // in frames of 3 x 5.
+  void SetRotary(int64_t first);
+
   // `out` and `lse` are null.
   AttentionArgs Args() const;
 
@@ -80,6 +84,8 @@ class Problem {
   std::vector<float> q_;
   std::vector<std::unique_ptr<RandomTensor>> tensors_;
   std::vector<KvSegment> segments_;
+  std::vector<float> turns_[3];
+  RotaryTables rotary_;
 };
 
 }  // namespace qvg::kernels

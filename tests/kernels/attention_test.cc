@@ -149,6 +149,22 @@ TEST_P(AttentionTest, KeysAndValuesOfDifferentEncodings) {
   }
 }
 
+TEST_P(AttentionTest, KeysTurnedByTheirPositions) {
+  for (const int dim : {64, 128, 256}) {
+    for (const int64_t first : {0, 7, 30011}) {
+      Problem problem(2, dim, 33);
+      problem.Add(Rows(Encoding::kBf16, dim), 24);
+      problem.Add(Residual(dim, 2, 64, 1, 16), 130);
+      problem.Add(Product(dim), 40);
+      problem.Add(Rotated(ChannelGroups(dim, 2, dim)), 30);
+      problem.Add(Residual(dim, 4, 16, 2, 16), 50);
+      problem.Add(Rows(Encoding::kF32, dim), 61);
+      problem.SetRotary(first);
+      ExpectCorrect(problem);
+    }
+  }
+}
+
 TEST_P(AttentionTest, StridedUnalignedRows) {
   for (const Encoding encoding : kUnpacked) {
     Problem problem(3, 64, 9);

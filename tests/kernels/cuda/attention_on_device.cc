@@ -21,9 +21,16 @@ Error Attend(const AttentionArgs& host, void*, size_t, ParallelFor&) {
   std::vector<KvSegment> segments;
   for (int i = 0; i < host.num_segments; ++i) {
     segments.push_back({device.Copy(host.segments[i].keys),
-                        device.Copy(host.segments[i].values)});
+                        device.Copy(host.segments[i].values),
+                        host.segments[i].position});
   }
   AttentionArgs args = host;
+  const RotaryTables& rotary = host.rotary;
+  const int64_t counts[3] = {rotary.frames, rotary.rows, rotary.columns};
+  for (int axis = 0; axis < 3; ++axis) {
+    args.rotary.turns[axis] =
+        device.Copy(rotary.turns[axis], counts[axis] * rotary.pairs[axis] * 2);
+  }
   args.q = device.Copy(host.q,
                        Extent(host, host.q_token_stride, host.q_head_stride));
   args.out = device.Copy(host.out, out_size);
