@@ -3,10 +3,10 @@
 namespace qvg::tinyworld {
 namespace {
 
-constexpr float kTwo[] = {1.0f, 0.8f};
-constexpr float kThree[] = {1.0f, 0.88f, 0.6f};
-constexpr float kFour[] = {1.0f, 0.93f, 0.8f, 0.55f};
-constexpr float kSix[] = {1.0f, 0.94f, 0.85f, 0.72f, 0.55f, 0.35f};
+constexpr float kTwo[] = {0.96f, 0.75f};
+constexpr float kThree[] = {0.96f, 0.85f, 0.55f};
+constexpr float kFour[] = {0.96f, 0.88f, 0.75f, 0.5f};
+constexpr float kSix[] = {0.96f, 0.9f, 0.8f, 0.68f, 0.52f, 0.35f};
 
 }  // namespace
 
