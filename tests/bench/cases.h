@@ -29,6 +29,7 @@ std::string DeviceName();
 
 // Device code on the shapes of published models, and what bounds it.
 std::vector<CaseFactory> DeviceCases();
+std::vector<CaseFactory> DeviceAttentionCases();
 std::vector<CaseFactory> CeilingCases();
 
 }  // namespace qvg::bench

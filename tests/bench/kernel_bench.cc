@@ -87,9 +87,11 @@ void Print(const Row& row, const Ceilings& ceilings) {
 bool OnDevice() { return absl::GetFlag(FLAGS_device) == "cuda"; }
 
 std::vector<CaseFactory> AllCases() {
-  if (OnDevice()) return DeviceCases();
-  std::vector<CaseFactory> cases = AttentionCases();
-  for (CaseFactory& factory : CodecCases()) cases.push_back(std::move(factory));
+  std::vector<CaseFactory> cases =
+      OnDevice() ? DeviceAttentionCases() : AttentionCases();
+  for (CaseFactory& factory : OnDevice() ? DeviceCases() : CodecCases()) {
+    cases.push_back(std::move(factory));
+  }
   return cases;
 }
 

@@ -6,6 +6,8 @@ std::string DeviceName() { return ""; }
 
 std::vector<CaseFactory> DeviceCases() { return {}; }
 
+std::vector<CaseFactory> DeviceAttentionCases() { return {}; }
+
 std::vector<CaseFactory> CeilingCases() { return {}; }
 
 }  // namespace qvg::bench

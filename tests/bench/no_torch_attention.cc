@@ -4,4 +4,8 @@ namespace qvg::bench {
 
 std::vector<Arm> TorchAttentionArms(const AttentionShape&, int) { return {}; }
 
+std::vector<Arm> TorchDeviceAttentionArms(const AttentionShape&, int) {
+  return {};
+}
+
 }  // namespace qvg::bench

@@ -19,6 +19,11 @@ struct AttentionShape {
 // threads; no arms in a build without Torch.
 std::vector<Arm> TorchAttentionArms(const AttentionShape& shape, int threads);
 
+// LibTorch's flash attention and cuDNN's on the device, over random BF16
+// tensors, all sessions as one batch; no arms in a build without Torch.
+std::vector<Arm> TorchDeviceAttentionArms(const AttentionShape& shape,
+                                          int sessions);
+
 }  // namespace qvg::bench
 
 #endif  // TESTS_BENCH_TORCH_ATTENTION_H_
