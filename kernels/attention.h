@@ -57,7 +57,7 @@ Error AttentionReference(const AttentionArgs& args, void* workspace,
 // rotary in one pass: what a problem gives does not depend on the others, bit
 // for bit. `problems` is host memory, its segments device memory that passes
 // Check(). Queries, keys, values and weights are rounded to BF16, sums are
-// FP32. Workspace: at most 32 MiB, whatever the history.
+// FP32. Workspace: at most 40 MiB, whatever the history.
 size_t AttentionCudaWorkspaceBytes(const AttentionArgs* problems, int count);
 Error AttentionCuda(const AttentionArgs* problems, int count, void* workspace,
                     size_t workspace_bytes, CudaStream stream);

@@ -35,7 +35,7 @@ using device::AttentionLaunch;
 using device::AttentionProblem;
 using device::GroupState;
 
-constexpr int64_t kRingBytes = int64_t{16} << 20;
+constexpr int64_t kRingBytes = int64_t{32} << 20;
 constexpr int kMaxItems = 1 << 20;
 
 int TileBytes(int head_dim) {

@@ -86,48 +86,61 @@ __device__ void DecodeTiles(const AttentionLaunch& launch, int thread) {
   }
 }
 
-// Says that this block has taken the `n`th tile that it copied in all.
-__device__ inline void ReportTaken(uint32_t* taken, StageBarriers& barriers,
-                                   uint32_t n) {
-  Wait(&barriers.keys_full[n % kStages], n / kStages & 1);
-  Wait(&barriers.values_full[n % kStages], n / kStages & 1);
-  AddRelaxed(taken, 1);
-}
-
+// Number n of the tiles that this block copies, and what it still reports of
+// those before.
 template <int D>
-__device__ void CopyTile(const uint8_t* slot, Stages<D>& stages,
-                         StageBarriers& barriers, uint32_t n) {
-  const uint32_t stage = n % kStages;
-  const uint32_t before = (n / kStages & 1) ^ 1;
-  Wait(&barriers.keys_empty[stage], before);
-  ArriveExpecting(&barriers.keys_full[stage], kTileBytes<D>);
-  BulkCopy(stages.keys[stage], slot, kTileBytes<D>, &barriers.keys_full[stage]);
-  Wait(&barriers.values_empty[stage], before);
-  ArriveExpecting(&barriers.values_full[stage], kTileBytes<D>);
-  BulkCopy(stages.values[stage], slot + kTileBytes<D>, kTileBytes<D>,
-           &barriers.values_full[stage]);
-}
+struct Copier {
+  Stages<D>& stages;
+  StageBarriers& barriers;
+  uint32_t n = 0;
 
-// One thread's work.
+  __device__ void WaitForCopies(uint32_t i) const {
+    Wait(&barriers.keys_full[i % kStages], i / kStages & 1);
+    Wait(&barriers.values_full[i % kStages], i / kStages & 1);
+  }
+  // Until the keys that the stage held have been attended to.
+  __device__ void WaitForStage() const {
+    Wait(&barriers.keys_empty[n % kStages], (n / kStages & 1) ^ 1);
+  }
+  __device__ void Copy(const uint8_t* slot) {
+    const uint32_t stage = n % kStages;
+    ArriveExpecting(&barriers.keys_full[stage], kTileBytes<D>);
+    BulkCopy(stages.keys[stage], slot, kTileBytes<D>,
+             &barriers.keys_full[stage]);
+    Wait(&barriers.values_empty[stage], (n / kStages & 1) ^ 1);
+    ArriveExpecting(&barriers.values_full[stage], kTileBytes<D>);
+    BulkCopy(stages.values[stage], slot + kTileBytes<D>, kTileBytes<D>,
+             &barriers.values_full[stage]);
+    ++n;
+  }
+};
+
+// One thread's work. A tile is reported as taken when its stage is needed
+// again: by then its copies are long over, and nobody waits for them.
 template <int D>
 __device__ void CopyTiles(const AttentionLaunch& launch, Stages<D>& stages,
                           StageBarriers& barriers) {
-  uint32_t n = 0;  // tiles copied
+  Copier<D> copier = {stages, barriers};
   for (int i = blockIdx.x; i < launch.items; i += gridDim.x) {
     const int round = i / static_cast<int>(gridDim.x);
     const Group group = GroupOf(launch, round, HeadOfItem(launch, i));
     GroupState& state = launch.groups[group.state];
     TileWalker<kTileKeys<D>> walker = TilesOf<D>(*group.head.problem);
     KeyTile tile;
-    uint32_t* last = nullptr;  // where to report the tile before
-    for (int t = 0; walker.Next(&tile); ++t, ++n) {
+    int t = 0;
+    for (; walker.Next(&tile); ++t) {
+      copier.WaitForStage();
+      if (t >= kStages) {
+        copier.WaitForCopies(copier.n - kStages);
+        AddRelaxed(&state.taken[(t - kStages) % launch.slots], 1);
+      }
       WaitFor(&state.ready[t % launch.slots], static_cast<uint32_t>(t + 1));
       FenceProxyGlobal();
-      CopyTile<D>(RingSlot<D>(launch, group, t), stages, barriers, n);
-      if (last != nullptr) ReportTaken(last, barriers, n - 1);
-      last = &state.taken[t % launch.slots];
+      copier.Copy(RingSlot<D>(launch, group, t));
     }
-    if (last != nullptr) ReportTaken(last, barriers, n - 1);
+    for (int left = min(t, kStages); left > 0; --left) {
+      copier.WaitForCopies(copier.n - left);
+    }
     AddRelaxed(&launch.finished[round], 1);
   }
 }

@@ -8,15 +8,23 @@
 
 namespace qvg::kernels::device {
 
+// a / b for a below 2^24; an integer division would be most of the work here.
+__device__ inline uint32_t Quotient(uint32_t a, uint32_t b) {
+  auto quotient = static_cast<uint32_t>(
+      __fdividef(static_cast<float>(a), static_cast<float>(b)));
+  if (quotient * b > a) --quotient;
+  if (a - quotient * b >= b) ++quotient;
+  return quotient;
+}
+
 // Where the turns of one token are.
 struct TokenTurns {
   const float2* axis[3];
 
   __device__ TokenTurns(const RotaryTables& tables, int64_t position) {
-    // 32 bits: a division of 64 costs more than the rest of a decode.
     const auto token = static_cast<uint32_t>(position);
-    const uint32_t line = token / tables.columns;
-    const uint32_t frame = line / tables.rows;
+    const uint32_t line = Quotient(token, tables.columns);
+    const uint32_t frame = Quotient(line, tables.rows);
     const int64_t at[3] = {frame - tables.first_frame,
                            line - frame * tables.rows,
                            token - line * tables.columns};
