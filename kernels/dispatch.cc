@@ -8,10 +8,6 @@
 namespace qvg::kernels {
 namespace {
 
-Error NotOnDevice() {
-  return Error::Unimplemented("device: this operation runs on the CPU only");
-}
-
 // Flags begin as anything but 0.
 Error AllFiniteOnDevice(const PackedTensor* tensors, int count,
                         uint32_t* finite, int32_t* flags, CudaStream stream) {
@@ -53,7 +49,7 @@ Error Quantize(const QuantizeArgs& args, const Executor& executor) {
 }
 
 Error EncodeMinMax(const MinMaxArgs& args, const Executor& executor) {
-  if (executor.on_device()) return NotOnDevice();
+  if (executor.on_device()) return EncodeMinMaxCuda(args, executor.stream());
   return EncodeMinMax(args, executor.parallel_for());
 }
 

@@ -137,8 +137,10 @@ void CopyRest(const MinMaxArgs& args, int head) {
   }
 }
 
+}  // namespace
+
 // Whether what is written can be read back.
-Error CheckArgs(const MinMaxArgs& args) {
+Error internal::CheckMinMax(const MinMaxArgs& args) {
   const Error error = Check(args.points);
   if (!error.ok()) return error;
   if (args.codec.encoding != Encoding::kMinMax ||
@@ -156,10 +158,8 @@ Error CheckArgs(const MinMaxArgs& args) {
   return Check(tensor);
 }
 
-}  // namespace
-
 Error EncodeMinMax(const MinMaxArgs& args, ParallelFor& parallel_for) {
-  const Error error = CheckArgs(args);
+  const Error error = internal::CheckMinMax(args);
   if (!error.ok()) return error;
   const int heads = args.points.heads;
   if (args.codec.axis == GroupAxis::kToken) {

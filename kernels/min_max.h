@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/cuda_stream.h"
 #include "kernels/error.h"
 #include "kernels/packed_tensor.h"
 #include "kernels/parallel_for.h"
@@ -26,6 +27,15 @@ struct MinMaxArgs {
 // 2^bits - 1, and 0 if the scale is. With `hadamard` that of QuaRot (arXiv
 // 2404.00456): x is the token times the matrix in FP64, rounded to FP32.
 Error EncodeMinMax(const MinMaxArgs& args, ParallelFor& parallel_for);
+
+// On the device, equal but for the sign of a zero that is 0. Points must be
+// aligned to 16 bytes, codes to 4.
+Error EncodeMinMaxCuda(const MinMaxArgs& args, CudaStream stream);
+
+namespace internal {
+// What both refuse.
+Error CheckMinMax(const MinMaxArgs& args);
+}  // namespace internal
 
 }  // namespace qvg::kernels
 

@@ -5,6 +5,7 @@
 #include "kernels/encode.h"
 #include "kernels/error.h"
 #include "kernels/kmeans.h"
+#include "kernels/min_max.h"
 #include "kernels/product.h"
 #include "kernels/quantize.h"
 #include "kernels/rows.h"
@@ -58,6 +59,8 @@ Error AllFiniteCuda(const PackedTensor&, int32_t*, CudaStream) {
 }
 
 Error QuantizeCuda(const QuantizeArgs&, CudaStream) { return Missing(); }
+
+Error EncodeMinMaxCuda(const MinMaxArgs&, CudaStream) { return Missing(); }
 
 size_t KmeansCudaWorkspaceBytes(const KmeansArgs&) { return 0; }
 

@@ -13,17 +13,24 @@
 #include "kernels/numeric.h"
 #include "kernels/thread_pool.h"
 #include "tests/kernels/random_tensors.h"
+#include "tests/kernels/versions.h"
+#ifdef QVG_TEST_DEVICE
+#include "tests/kernels/cuda/on_device.h"
+#endif
 
 namespace qvg::kernels {
 namespace {
 
 using ::testing::HasSubstr;
 
+using Function = Error (*)(const MinMaxArgs& args, ParallelFor& parallel_for);
+
 // Values [H,T,D] through a codec, as PackedTensor.
 class Packed {
  public:
   Packed(const std::vector<float>& values, int heads,
-         const CodecDescriptor& codec, int threads = 1)
+         const CodecDescriptor& codec, int threads = 1,
+         Function encode = &EncodeMinMax)
       : points_(values.size()) {
     std::transform(values.begin(), values.end(), points_.begin(),
                    FloatToBFloat16);
@@ -42,7 +49,7 @@ class Packed {
     view_.codes = codes_.data();
     view_.half_scales = scales_.data();
     view_.half_zeros = zeros_.data();
-    Encode(threads);
+    Encode(encode, threads);
   }
 
   const std::vector<uint8_t>& codes() const { return codes_; }
@@ -77,7 +84,7 @@ class Packed {
   }
 
  private:
-  void Encode(int threads) {
+  void Encode(Function encode, int threads) {
     MinMaxArgs args;
     args.points = {points_.data(), view_.heads, view_.tokens,
                    view_.codec.head_dim};
@@ -87,7 +94,7 @@ class Packed {
     args.half_zeros = zeros_.data();
     args.rows = rows_.data();
     ThreadPool pool(threads);
-    const Error error = EncodeMinMax(args, pool);
+    const Error error = encode(args, pool);
     EXPECT_TRUE(error.ok()) << error.message;
   }
 
@@ -226,6 +233,35 @@ TEST(MinMax, HugeNumbersSaturate) {
         Rotated(ChannelGroups(64, 2, 64))}) {
     for (const float value : Packed(values, 1, codec).Decoded(0)) {
       EXPECT_TRUE(std::isfinite(value));
+    }
+  }
+}
+
+class MinMaxTest : public VersionTest<Function> {};
+
+INSTANTIATE_TEST_SUITE_P(Versions, MinMaxTest,
+                         ::testing::Values(&EncodeMinMax));
+#ifdef QVG_TEST_DEVICE
+INSTANTIATE_TEST_SUITE_P(Device, MinMaxTest,
+                         ::testing::Values(&EncodeMinMaxOnDevice));
+#endif
+
+// Groups that fill no block of threads, tokens left over, all head dims.
+TEST_P(MinMaxTest, IsTheSameOnAnythingThatRunsIt) {
+  for (const int dim : {64, 128, 256}) {
+    for (const CodecDescriptor& codec :
+         {TokenGroups(dim, 2, 7), TokenGroups(dim, 4, 32),
+          ChannelGroups(dim, 2, 16), ChannelGroups(dim, 4, dim),
+          Rotated(ChannelGroups(dim, 2, 64))}) {
+      for (const int64_t tokens : {1, 19, 133}) {
+        const std::vector<float> values = RandomNormal(2 * tokens * dim, 3, 5);
+        const Packed one(values, 2, codec, 3, GetParam());
+        const Packed other(values, 2, codec);
+        ASSERT_EQ(one.codes(), other.codes()) << dim << " " << tokens;
+        ASSERT_EQ(one.scales(), other.scales());
+        ASSERT_EQ(one.zeros(), other.zeros());
+        ASSERT_EQ(one.rows(), other.rows());
+      }
     }
   }
 }

@@ -8,7 +8,6 @@
 #include <tuple>
 #include <vector>
 
-#include "cache/codec/min_max_codec.h"
 #include "cache/codec/registry.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -103,19 +102,12 @@ struct Span {
   absl::Span<uint8_t> bytes;  // of the place of the test
 };
 
-bool HasMinMaxGroups(const std::string& spec) {
-  return spec.find("kivi") == 0 || spec.find("quarot") == 0;
-}
-
 class CodecTest
     : public testing::TestWithParam<std::tuple<Case, kernels::MemoryKind>> {
  protected:
   void SetUp() override {
     QVG_SKIP_WITHOUT(std::get<1>(GetParam()));
     place_.emplace(std::get<1>(GetParam()));
-    if (place_->on_device() && HasMinMaxGroups(param().spec)) {
-      GTEST_SKIP() << param().spec << " is packed on the CPU only";
-    }
     KvLayout layout;
     layout.heads = kHeads;
     layout.head_dim = param().head_dim;
@@ -327,24 +319,6 @@ TEST_P(CodecTest, SpansDoNotDependOnWhatMemoryHeld) {
   place_->Fill(span.bytes, 0x5a);
   ASSERT_TRUE(Encode(span, Layers(), 1, 1).ok());
   EXPECT_EQ(Copy(span), Copy(Encoded()));
-}
-
-TEST(DeviceCodecTest, WhatNoDevicePacksSaysSo) {
-  QVG_SKIP_WITHOUT(kernels::MemoryKind::kDevice);
-  Place place(kernels::MemoryKind::kDevice);
-  const kernels::RandomTensor source(kernels::Rows(kernels::Encoding::kF32, 64),
-                                     1, 32, 3);
-  const SpanShape shape = {1, 1, 64, 32};
-  for (const auto& codec : {MakeKiviCodec(2, 32), MakeQuarotCodec(2)}) {
-    EXPECT_EQ(codec
-                  ->Encode(shape, place.Here({{source.view(), source.view()}}),
-                           1, place.Allocate(codec->SpanBytes(shape)),
-                           place.Allocate(
-                               codec->WorkspaceBytes(shape, place.executor())),
-                           place.executor())
-                  .code(),
-              absl::StatusCode::kUnimplemented);
-  }
 }
 
 std::unique_ptr<Codec> Make(absl::string_view text) {

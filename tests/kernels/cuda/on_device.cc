@@ -64,7 +64,9 @@ Error SubtractCentroidsOnDevice(const Points& points, const uint16_t* centroids,
 Error QuantizeOnDevice(const QuantizeArgs& args, ParallelFor&) {
   DeviceArrays arrays;
   const int64_t values = ValuesOf(args.points);
-  const int64_t bytes = values * args.bits / 8;
+  const int64_t rows = values / std::max(1, args.points.dim);
+  const int64_t bytes =
+      args.trits ? rows * ((args.points.dim + 4) / 5) : values * args.bits / 8;
   const int64_t blocks = values / std::max(1, args.block);
   QuantizeArgs device = args;
   device.points.values = arrays.Copy(args.points.values, values);
@@ -78,6 +80,32 @@ Error QuantizeOnDevice(const QuantizeArgs& args, ParallelFor&) {
   if (args.rule == QuantizeRule::kMinMax) {
     arrays.Fetch(device.zeros, blocks, args.zeros);
   }
+  return error;
+}
+
+Error EncodeMinMaxOnDevice(const MinMaxArgs& args, ParallelFor&) {
+  DeviceArrays arrays;
+  const int64_t dim = args.points.dim;
+  const int64_t values = ValuesOf(args.points);
+  const int64_t grouped =
+      GroupedTokens(args.codec, args.points.tokens) * args.points.heads;
+  const int64_t bytes = grouped * CodeBytes(args.codec);
+  const int64_t groups = grouped * dim / args.codec.block;
+  const int64_t rest = values - grouped * dim;
+  MinMaxArgs device = args;
+  device.points.values = arrays.Copy(args.points.values, values);
+  device.codes = Output(args.codes, bytes, &arrays);
+  device.half_scales = Output(args.half_scales, groups, &arrays);
+  device.half_zeros = Output(args.half_zeros, groups, &arrays);
+  device.rows = Output(args.rows, rest, &arrays);
+  const Error error = EncodeMinMaxCuda(device, arrays.stream());
+  if (!error.ok()) return error;
+  if (bytes > 0) {
+    arrays.Fetch(device.codes, bytes, args.codes);
+    arrays.Fetch(device.half_scales, groups, args.half_scales);
+    arrays.Fetch(device.half_zeros, groups, args.half_zeros);
+  }
+  if (rest > 0) arrays.Fetch(device.rows, rest, args.rows);
   return error;
 }
 

@@ -7,6 +7,7 @@
 #include "kernels/encode.h"
 #include "kernels/error.h"
 #include "kernels/kmeans.h"
+#include "kernels/min_max.h"
 #include "kernels/parallel_for.h"
 #include "kernels/product.h"
 #include "kernels/quantize.h"
@@ -23,6 +24,7 @@ Error SubtractCentroidsOnDevice(const Points& points, const uint16_t* centroids,
                                 int centroids_per_head, const uint8_t* ids,
                                 ParallelFor&);
 Error QuantizeOnDevice(const QuantizeArgs& args, ParallelFor&);
+Error EncodeMinMaxOnDevice(const MinMaxArgs& args, ParallelFor&);
 void CopyTokensOnDevice(const PackedTensor& from, Encoding to, void* out);
 bool AllFiniteOnDevice(const PackedTensor& tensor);
 
