@@ -44,13 +44,14 @@ __device__ void LoadCodebook(const uint16_t* centroids, int clusters, int dim,
                              const Book& book) {
   constexpr int kChunks = Book::kDim / 8;
   __syncthreads();
+#pragma unroll 8
   for (int i = threadIdx.x; i < book.rows * kChunks; i += blockDim.x) {
     const int row = i / kChunks;
     const int chunk = i % kChunks;
     uint4 value = make_uint4(0, 0, 0, 0);
     if (row < clusters && chunk * 8 < dim) {
-      value =
-          *reinterpret_cast<const uint4*>(centroids + row * dim + chunk * 8);
+      value = __ldcg(
+          reinterpret_cast<const uint4*>(centroids + row * dim + chunk * 8));
     }
     book.SetChunk(row, chunk, value);
   }
@@ -59,7 +60,7 @@ __device__ void LoadCodebook(const uint16_t* centroids, int clusters, int dim,
   for (int row = threadIdx.x / 4; row < book.rows; row += blockDim.x / 4) {
     float sum = 0;
     for (int s = 0; s < kChunks / 4; ++s) {
-      const uint4 v = book.Chunk(row, 4 * s + lane);
+      const uint4 v = book.Chunk(row, s, lane);
       sum = SquareSum(v.w, SquareSum(v.z, SquareSum(v.y, SquareSum(v.x, sum))));
     }
     const unsigned quad = 0xfu << (threadIdx.x % 32 / 4 * 4);
@@ -168,7 +169,7 @@ __device__ void ForEachHead(int64_t heads, int64_t tokens, int tile_tokens,
   int64_t begin = blockIdx.x * total / gridDim.x;
   const int64_t end = (blockIdx.x + 1) * total / gridDim.x;
   while (begin < end) {
-    const int64_t head = begin / tiles;
+    const auto head = static_cast<int>(begin / tiles);
     const int64_t stop = min(end, (head + 1) * tiles);
     visit(head, begin - head * tiles, stop - head * tiles);
     begin = stop;

@@ -3,6 +3,9 @@
 
 #include <cstdint>
 
+#include "kernels/assign_cuda.cuh"
+#include "kernels/group_product_cuda.cuh"
+
 // assign_cuda.cuh for warpgroups, whose products read the centroids from shared
 // memory by themselves (PTX ISA, "Asynchronous Warpgroup Level Matrix
 // Multiply-Accumulate"). For codebooks of 128 and 256.
@@ -22,25 +25,28 @@ struct GroupBook {
   float* biases;    // [rows], -|c|^2/2
   int rows;
 
-  // Where the word of a chunk lies: the step's, the first or second.
-  __device__ uint32_t* Word(int row, int chunk, int half, int second) const {
-    const int step = chunk / 4 * 2 + half;
-    const int piece = step % kStepsOfTile * 2 + second;
-    const uint4* at =
-        operands + (step / kStepsOfTile * rows + row) * 8 + (piece ^ (row & 7));
-    return reinterpret_cast<uint32_t*>(const_cast<uint4*>(at)) + chunk % 4;
+  // Word `word` of chunk 4 s + lane. All but the piece's number is the same in
+  // all words of a row, and that changes no other bits of the offset.
+  __device__ uint32_t* Word(int row, int s, int lane, int word) const {
+    const uint32_t start = row * 128 + ((row & 7) << 4) + lane * 4;
+    const int step = 2 * s + word / 2;
+    const uint32_t piece = step % kStepsOfTile * 2 + word % 2;
+    const uint32_t offset =
+        (start ^ (piece << 4)) + step / kStepsOfTile * rows * 128;
+    return reinterpret_cast<uint32_t*>(reinterpret_cast<char*>(operands) +
+                                       offset);
   }
 
   __device__ void SetChunk(int row, int chunk, uint4 value) const {
-    *Word(row, chunk, 0, 0) = value.x;
-    *Word(row, chunk, 0, 1) = value.y;
-    *Word(row, chunk, 1, 0) = value.z;
-    *Word(row, chunk, 1, 1) = value.w;
+    *Word(row, chunk / 4, chunk % 4, 0) = value.x;
+    *Word(row, chunk / 4, chunk % 4, 1) = value.y;
+    *Word(row, chunk / 4, chunk % 4, 2) = value.z;
+    *Word(row, chunk / 4, chunk % 4, 3) = value.w;
   }
 
-  __device__ uint4 Chunk(int row, int chunk) const {
-    return make_uint4(*Word(row, chunk, 0, 0), *Word(row, chunk, 0, 1),
-                      *Word(row, chunk, 1, 0), *Word(row, chunk, 1, 1));
+  __device__ uint4 Chunk(int row, int s, int lane) const {
+    return make_uint4(*Word(row, s, lane, 0), *Word(row, s, lane, 1),
+                      *Word(row, s, lane, 2), *Word(row, s, lane, 3));
   }
 
   // The descriptor of the channels of one step of 128 rows.
@@ -86,28 +92,6 @@ struct GroupTile {
   uint32_t words[2 * kSteps][4];
 };
 
-#define QVG_8(d, i)                                                           \
-  "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), \
-      "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7])
-
-// d[64,128] += a[64,16] b[128,16]^T.
-__device__ inline void MultiplyGroup(float* d, const uint32_t* a, uint64_t b) {
-  asm volatile(
-      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"
-      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, "
-      "%12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, "
-      "%24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, "
-      "%36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
-      "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, "
-      "%60, %61, %62, %63"
-      "}, {%64, %65, %66, %67}, %68, 1, 1, 1, 0;\n"
-      : QVG_8(d, 0), QVG_8(d, 8), QVG_8(d, 16), QVG_8(d, 24), QVG_8(d, 32),
-        QVG_8(d, 40), QVG_8(d, 48), QVG_8(d, 56)
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
-}
-
-#undef QVG_8
-
 // Scores of centroids [row, row + 128): of row j of the tile and centroid
 // 8 n + 2 t + i in [4 n + 2 j + i].
 template <int kDim>
@@ -131,6 +115,30 @@ __device__ void Score(const GroupTile<kDim>& points,
   for (int i = 0; i < 64; ++i) asm volatile("" : "+f"(scores[i])::"memory");
 }
 
+// Numbers that the compiler does not know, which would turn the products below
+// into selections: a grid has one row.
+struct OneAndZero {
+  __device__ OneAndZero() : one(static_cast<float>(gridDim.y)), zero(one - 1) {}
+
+  float one;
+  float zero;
+};
+
+// If score > best: best = score, label = whose. The two assignments are fused
+// multiply-adds: comparing and selecting share a pipe of half the rate, which
+// would bound the kernel.
+__device__ inline void Offer(float score, float whose, const OneAndZero& known,
+                             float* best, float* label) {
+  asm("{\n"
+      ".reg .pred p;\n"
+      "setp.gt.f32 p, %2, %0;\n"
+      "@p fma.rn.f32 %0, %2, %4, 0f80000000;\n"
+      "@p fma.rn.f32 %1, %1, %5, %3;\n"
+      "}\n"
+      : "+f"(*best), "+f"(*label)
+      : "f"(score), "f"(whose), "f"(known.one), "f"(known.zero));
+}
+
 // As for a WarpTile.
 template <int kDim>
 __device__ void FindNearest(const GroupTile<kDim>& points,
@@ -138,27 +146,29 @@ __device__ void FindNearest(const GroupTile<kDim>& points,
   // Of row i / 2, among the columns of parity i % 2: four chains that do not
   // wait for each other.
   float best[4] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
-  int whose[4] = {};
+  float whose[4] = {};
+  const OneAndZero known;
 #pragma unroll 1
   for (int row = 0; row < book.rows; row += 128) {
     float scores[64];
     Score<kDim>(points, book, row, scores);
+    const auto base = static_cast<float>(row);
 #pragma unroll
     for (int n = 0; n < 16; ++n) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        const bool better = scores[4 * n + i] > best[i];
-        best[i] = better ? scores[4 * n + i] : best[i];
-        whose[i] = better ? row + 8 * n : whose[i];
+        Offer(scores[4 * n + i], base + static_cast<float>(8 * n), known,
+              &best[i], &whose[i]);
       }
     }
   }
 #pragma unroll
   for (int j = 0; j < 2; ++j) {
     float score = best[2 * j];
-    int label = whose[2 * j] + threadIdx.x % 4 * 2;
-    Improve(best[2 * j + 1], whose[2 * j + 1] + threadIdx.x % 4 * 2 + 1, &score,
-            &label);
+    int label = static_cast<int>(whose[2 * j]) + threadIdx.x % 4 * 2;
+    Improve(best[2 * j + 1],
+            static_cast<int>(whose[2 * j + 1]) + threadIdx.x % 4 * 2 + 1,
+            &score, &label);
 #pragma unroll
     for (int step = 1; step <= 2; step *= 2) {
       Improve(__shfl_xor_sync(0xffffffffu, score, step),

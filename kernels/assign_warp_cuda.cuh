@@ -38,10 +38,11 @@ struct WarpBook {
     words[high + 130] = value.w;
   }
 
-  __device__ uint4 Chunk(int row, int chunk) const {
-    const int lane = row % 8 * 4 + chunk % 4;
-    const uint4 first = Operand(row, chunk / 4 * 2)[lane];
-    const uint4 second = Operand(row, chunk / 4 * 2 + 1)[lane];
+  // Chunk 4 s + t of a row.
+  __device__ uint4 Chunk(int row, int s, int t) const {
+    const int lane = row % 8 * 4 + t;
+    const uint4 first = Operand(row, 2 * s)[lane];
+    const uint4 second = Operand(row, 2 * s + 1)[lane];
     return row % 16 < 8 ? make_uint4(first.x, first.z, second.x, second.z)
                         : make_uint4(first.y, first.w, second.y, second.w);
   }

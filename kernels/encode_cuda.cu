@@ -8,165 +8,24 @@
 #include "kernels/cuda_launch.h"
 #include "kernels/encode.h"
 #include "kernels/kmeans_batch_cuda.h"
-#include "kernels/quantize_cuda.cuh"
 #include "kernels/rows_internal.h"
+#include "kernels/stage_codes_cuda.cuh"
+#include "kernels/stage_cuda.cuh"
 
 namespace qvg::kernels {
 namespace {
 
+using device::Ending;
+using device::StageBatch;
+using device::StageTensor;
+using device::TileRows;
 using internal::ClusterBatch;
 using internal::ClusterTensor;
 using internal::ClusterWorkspace;
 using internal::Tiles;
 
 constexpr int kMaxTensors = ClusterBatch::kMaxTensors;
-
-// One stage of one tensor.
-struct StageTensor {
-  const uint16_t* rows;
-  int64_t token_stride;
-  int64_t head_stride;
-  const uint16_t* centroids;  // [H,K,D]
-  uint8_t* ids;               // [H,T]
-  uint8_t* codes;
-  uint8_t* scales;
-  uint8_t* zeros;
-  uint16_t* residual;  // BF16 [H,T,D]; may be `rows`
-};
-
-struct StageBatch {
-  StageTensor tensors[kMaxTensors];
-  int count;
-  int heads;
-  int64_t tokens;
-  int clusters;
-  int bits;
-  int block;
-  QuantizeRule rule;
-};
-
-// What becomes of the rows once the centroids are subtracted.
-enum class Ending {
-  kResidual,  // stored, for the next stage
-  kTernary,   // quantized: two bits, kAbsmax
-  kAnyCodes,  // quantized by any rule
-};
-
-// The rows of a tile after subtraction, and where they go.
-template <typename Tile>
-struct TileRows {
-  static constexpr int kDim = Tile::Book::kDim;
-
-  // The token of row j, which may lie past the last.
-  __device__ int64_t Token(int j) const { return first + Tile::Token(j); }
-  // The chunk (of 8 channels) number s of this lane.
-  static __device__ int Chunk(int s) { return 4 * s + threadIdx.x % 4; }
-
-  Tile points;
-  int64_t first;
-  int head;
-};
-
-template <typename Tile>
-__device__ void SubtractNearest(const typename Tile::Book& book,
-                                const int* labels, TileRows<Tile>* rows) {
-#pragma unroll
-  for (int j = 0; j < Tile::kRows; ++j) {
-#pragma unroll
-    for (int s = 0; s < Tile::kSteps; ++s) {
-      const uint4 centroid = book.Chunk(labels[j], TileRows<Tile>::Chunk(s));
-      rows->points.SetChunk(
-          j, s, device::SubtractSaturated(rows->points.Chunk(j, s), centroid));
-    }
-  }
-}
-
-template <typename Tile>
-__device__ void StoreIds(const StageBatch& batch, const TileRows<Tile>& rows,
-                         const int* labels, uint8_t* ids) {
-  if (threadIdx.x % 4 != 0) return;
-#pragma unroll
-  for (int j = 0; j < Tile::kRows; ++j) {
-    const int64_t token = rows.Token(j);
-    if (token < batch.tokens) {
-      ids[rows.head * batch.tokens + token] = static_cast<uint8_t>(labels[j]);
-    }
-  }
-}
-
-template <typename Tile>
-__device__ void StoreResidual(const StageBatch& batch,
-                              const TileRows<Tile>& rows, uint16_t* residual) {
-#pragma unroll
-  for (int j = 0; j < Tile::kRows; ++j) {
-    const int64_t token = rows.Token(j);
-    if (token >= batch.tokens) break;
-    auto* row = reinterpret_cast<uint4*>(
-        residual + (rows.head * batch.tokens + token) * rows.kDim);
-#pragma unroll
-    for (int s = 0; s < Tile::kSteps; ++s) {
-      row[TileRows<Tile>::Chunk(s)] = rows.points.Chunk(j, s);
-    }
-  }
-}
-
-// ranges[s] = that of the whole block of chunk s of row j.
-template <typename Tile>
-__device__ void RangesOf(const Tile& points, int j, int block,
-                         QuantizeRule rule, device::BlockRange* ranges) {
-#pragma unroll
-  for (int s = 0; s < Tile::kSteps; ++s) {
-    ranges[s] = device::RangeOf(points.Chunk(j, s), rule);
-  }
-  if (block == 64) {
-#pragma unroll
-    for (int s = 0; s < Tile::kSteps; s += 2) {
-      ranges[s] = ranges[s + 1] = device::Join(ranges[s], ranges[s + 1]);
-    }
-  }
-#pragma unroll
-  for (int s = 0; s < Tile::kSteps; ++s) {
-    ranges[s] = device::JoinLanes(ranges[s], 1);
-    if (block >= 32) ranges[s] = device::JoinLanes(ranges[s], 2);
-  }
-}
-
-template <typename Tile, Ending kEnding>
-__device__ void StoreCodes(const StageBatch& batch, const StageTensor& tensor,
-                           const TileRows<Tile>& rows) {
-  constexpr bool kTernary = kEnding == Ending::kTernary;
-  const QuantizeRule rule = kTernary ? QuantizeRule::kAbsmax : batch.rule;
-  const int bits = kTernary ? 2 : batch.bits;
-  const int chunks_per_block = batch.block / 8;
-#pragma unroll
-  for (int j = 0; j < Tile::kRows; ++j) {
-    device::BlockRange ranges[Tile::kSteps];
-    RangesOf(rows.points, j, batch.block, rule, ranges);
-    if (rows.Token(j) >= batch.tokens) continue;
-    const int64_t row =
-        (rows.Token(j) * batch.heads + rows.head) * (rows.kDim / 8);
-#pragma unroll
-    for (int s = 0; s < Tile::kSteps; ++s) {
-      const int64_t octet = row + TileRows<Tile>::Chunk(s);
-      const auto block = device::ScaleOf(ranges[s], rule, bits);
-      const uint4 values = rows.points.Chunk(j, s);
-      const uint32_t word = kTernary
-                                ? device::PackTernary(values, block.scale)
-                                : device::PackOctet(values, rule, bits, block);
-      if (bits == 2) {
-        reinterpret_cast<uint16_t*>(tensor.codes)[octet] =
-            static_cast<uint16_t>(word);
-      } else {
-        reinterpret_cast<uint32_t*>(tensor.codes)[octet] = word;
-      }
-      if (TileRows<Tile>::Chunk(s) % chunks_per_block != 0) continue;
-      tensor.scales[octet / chunks_per_block] = block.scale;
-      if (rule == QuantizeRule::kMinMax) {
-        tensor.zeros[octet / chunks_per_block] = block.zero;
-      }
-    }
-  }
-}
+static_assert(StageBatch::kMostTensors == kMaxTensors);
 
 template <typename Tile>
 constexpr int kStageThreads = Tile::kThreads == 32 ? 384 : 512;
@@ -181,10 +40,10 @@ __global__ __launch_bounds__(kStageThreads<Tile>, 1) void StageKernel(
   const Book book = device::CodebookAt<Book>(shared, batch.clusters);
   device::ForEachHead(
       int64_t{batch.count} * batch.heads, batch.tokens, Tile::kTokens,
-      [&](int64_t number, int64_t begin, int64_t end) {
+      [&](int number, int64_t begin, int64_t end) {
         const StageTensor& tensor = batch.tensors[number / batch.heads];
         TileRows<Tile> rows;
-        rows.head = static_cast<int>(number % batch.heads);
+        rows.head = number % batch.heads;
         const device::HeadCentroids<Book> centroids = {
             tensor.centroids + int64_t{rows.head} * batch.clusters * Book::kDim,
             batch.clusters, book};
@@ -193,19 +52,33 @@ __global__ __launch_bounds__(kStageThreads<Tile>, 1) void StageKernel(
         const device::HeadRows source = {
             tensor.rows + rows.head * tensor.head_stride, tensor.token_stride,
             batch.tokens, Book::kDim};
-        for (int64_t tile = begin + threadIdx.x / Tile::kThreads; tile < end;
-             tile += kStageThreads<Tile> / Tile::kThreads) {
+        constexpr bool kAhead = kEnding == Ending::kTernary;
+        constexpr int kStep = kStageThreads<Tile> / Tile::kThreads;
+        int64_t tile = begin + threadIdx.x / Tile::kThreads;
+        device::LoadPoints(source, tile * Tile::kTokens, &rows.points);
+        for (; tile < end; tile += kStep) {
           int labels[Tile::kRows];
           rows.first = tile * Tile::kTokens;
-          device::LoadPoints(source, rows.first, &rows.points);
           device::FindNearest(rows.points, book, labels);
           device::LabelTheRest<Tile>(source, rows.first, centroids, labels);
-          SubtractNearest(book, labels, &rows);
-          StoreIds(batch, rows, labels, tensor.ids);
+          device::SubtractNearest<kEnding>(book, labels, &rows);
+          // On their way while these are packed, if registers are left for it.
+          Tile next;
+          if (kAhead) {
+            device::LoadPoints(source, (tile + kStep) * Tile::kTokens, &next);
+          }
+          device::StoreIds(batch, rows, labels, tensor.ids);
           if constexpr (kEnding == Ending::kResidual) {
-            StoreResidual(batch, rows, tensor.residual);
+            device::StoreResidual(batch, rows, tensor.residual);
           } else {
-            StoreCodes<Tile, kEnding>(batch, tensor, rows);
+            device::StoreCodes<kEnding == Ending::kTernary>(batch, tensor,
+                                                            rows);
+          }
+          if (kAhead) {
+            rows.points = next;
+          } else {
+            device::LoadPoints(source, (tile + kStep) * Tile::kTokens,
+                               &rows.points);
           }
         }
       });
@@ -378,9 +251,6 @@ size_t EncodeCudaWorkspaceBytes(const EncodeArgs& args) {
 Error EncodeCuda(const EncodeArgs& args, void* workspace,
                  size_t workspace_bytes, CudaStream stream) {
   Error error = internal::CheckEncode(args);
-  if (error.ok() && !device::IsQuantized(args.rule)) {
-    return Error::Unimplemented("device: no searched or four levels");
-  }
   if (error.ok() && args.tokens > 0 && args.count > 0) {
     error = CheckWorkspace(workspace, workspace_bytes,
                            EncodeCudaWorkspaceBytes(args));

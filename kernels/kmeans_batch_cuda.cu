@@ -18,34 +18,38 @@ constexpr int kSortThreads = 1024;
 constexpr int kMeanThreads = 256;
 constexpr int kMaxClusters = 256;
 
-__device__ device::HeadRows RowsOf(const ClusterBatch& batch, int64_t head) {
+__device__ device::HeadRows RowsOf(const ClusterBatch& batch, int head) {
   const ClusterTensor& tensor = batch.tensors[head / batch.heads];
   return {tensor.points + head % batch.heads * tensor.head_stride,
           tensor.token_stride, batch.tokens, batch.dim};
 }
 
-__device__ uint16_t* CentroidsOf(const ClusterBatch& batch, int64_t head) {
+__device__ uint16_t* CentroidsOf(const ClusterBatch& batch, int head) {
   return batch.tensors[head / batch.heads].centroids +
-         head % batch.heads * batch.clusters * batch.dim;
+         int64_t{head % batch.heads} * batch.clusters * batch.dim;
 }
 
-__device__ uint8_t* LabelsOf(const ClusterBatch& batch, int64_t head) {
+__device__ uint8_t* LabelsOf(const ClusterBatch& batch, int head) {
   return batch.tensors[head / batch.heads].labels +
          head % batch.heads * batch.tokens;
 }
 
-// A block per centroid.
-__global__ void DrawKernel(const __grid_constant__ ClusterBatch batch) {
-  const int k = blockIdx.x;
-  const int64_t head = blockIdx.y;
+// A thread per eight channels of a centroid, a head per blockIdx.y.
+__global__ __launch_bounds__(kMeanThreads) void DrawKernel(
+    const __grid_constant__ ClusterBatch batch) {
+  const int octets = batch.dim / 8;
+  const int i = blockIdx.x * kMeanThreads + threadIdx.x;
+  if (i >= batch.clusters * octets) return;
+  const int head = blockIdx.y;
+  const int k = i / octets;
   const int64_t number = head % batch.heads * batch.clusters + k;
   const device::HeadRows rows = RowsOf(batch, head);
   const auto token = static_cast<int64_t>(RandomBelow(
       batch.tensors[head / batch.heads].seed, number, batch.tokens));
-  uint16_t* centroid = CentroidsOf(batch, head) + k * batch.dim;
-  for (int d = threadIdx.x; d < batch.dim; d += blockDim.x) {
-    centroid[d] = rows.values[token * rows.stride + d];
-  }
+  const auto* row =
+      reinterpret_cast<const uint4*>(rows.values + token * rows.stride);
+  reinterpret_cast<uint4*>(CentroidsOf(batch, head))[i] =
+      __ldg(row + i % octets);
 }
 
 // Labels of a tile's rows; returns how many of this lane's have changed.
@@ -78,7 +82,7 @@ __global__ __launch_bounds__(kAssignThreads<Tile>, 1) void AssignKernel(
   int changes = 0;
   device::ForEachHead(
       int64_t{batch.count} * batch.heads, batch.tokens, Tile::kTokens,
-      [&](int64_t head, int64_t begin, int64_t end) {
+      [&](int head, int64_t begin, int64_t end) {
         const device::HeadCentroids<Book> centroids = {CentroidsOf(batch, head),
                                                        batch.clusters, book};
         device::LoadCodebook(centroids.values, batch.clusters, batch.dim, book);
@@ -130,6 +134,31 @@ struct Share {
   int64_t end;
 };
 
+// totals[k] = the sum of those before k, the last that of all; by one warp.
+__device__ void ScanTotals(int* totals) {
+  constexpr int kOfLane = kMaxClusters / 32;
+  int* mine = totals + threadIdx.x * kOfLane;
+  int own[kOfLane];
+  int sum = 0;
+#pragma unroll
+  for (int i = 0; i < kOfLane; ++i) {
+    own[i] = mine[i];
+    sum += own[i];
+  }
+  int before = sum;
+  for (int step = 1; step < 32; step *= 2) {
+    const int other = __shfl_up_sync(0xffffffffu, before, step);
+    before += threadIdx.x >= step ? other : 0;
+  }
+  if (threadIdx.x == 31) totals[kMaxClusters] = before;
+  before -= sum;
+#pragma unroll
+  for (int i = 0; i < kOfLane; ++i) {
+    mine[i] = before;
+    before += own[i];
+  }
+}
+
 // Turns the counts [warps,kMaxClusters] of a block into where in the order of
 // the head each warp's members of each cluster begin.
 __device__ void CountsToStarts(int clusters, int (*counts)[kMaxClusters],
@@ -141,14 +170,9 @@ __device__ void CountsToStarts(int clusters, int (*counts)[kMaxClusters],
     totals[k] = sum;
   }
   __syncthreads();
-  if (k == 0) {
-    int sum = 0;
-    for (int i = 0; i < kMaxClusters; ++i) {
-      const int total = totals[i];
-      totals[i] = sum;
-      sum += total;
-    }
-    starts[clusters] = sum;
+  if (k < 32) {
+    ScanTotals(totals);
+    if (k == 0) starts[clusters] = totals[kMaxClusters];
   }
   __syncthreads();
   if (k < kMaxClusters) {
@@ -168,9 +192,9 @@ __global__ __launch_bounds__(kSortThreads) void SortKernel(
     const __grid_constant__ ClusterBatch batch, ClusterWorkspace workspace,
     const RoundState* state) {
   __shared__ int counts[kSortThreads / 32][kMaxClusters];
-  __shared__ int totals[kMaxClusters];
+  __shared__ int totals[kMaxClusters + 1];
   if (state != nullptr && state->stopped != 0) return;
-  const int64_t head = blockIdx.x;
+  const int head = blockIdx.x;
   const int lane = threadIdx.x % 32;
   int* mine = counts[threadIdx.x / 32];
   const uint8_t* labels = LabelsOf(batch, head);
@@ -185,7 +209,7 @@ __global__ __launch_bounds__(kSortThreads) void SortKernel(
   }
   __syncthreads();
   CountsToStarts(batch.clusters, counts, totals,
-                 workspace.starts + head * (batch.clusters + 1));
+                 workspace.starts + int64_t{head} * (batch.clusters + 1));
   int32_t* order = workspace.order + head * batch.tokens;
   for (int64_t t = share.begin + lane; t - lane < share.end; t += 32) {
     const int label = t < share.end ? labels[t] : -1;
@@ -227,6 +251,23 @@ __device__ void LoadPoint(const device::HeadRows& rows, int64_t token,
   }
 }
 
+// Adds the members [*i, end), kCount at a time as long as there are so many:
+// their loads are under way together, and clusters can be as large as a head.
+template <int kPairs, int kCount>
+__device__ void AddMembers(const device::HeadRows& rows, const int32_t* order,
+                           int end, int* i, Sums<kPairs>* sums) {
+#pragma unroll 1
+  for (; *i + kCount <= end; *i += kCount) {
+    uint32_t words[kCount][kPairs];
+#pragma unroll
+    for (int u = 0; u < kCount; ++u) {
+      LoadPoint<kPairs>(rows, order[*i + u], words[u]);
+    }
+#pragma unroll
+    for (int u = 0; u < kCount; ++u) AddPoint<kPairs>(words[u], sums);
+  }
+}
+
 __device__ void StoreMean(float sum, int count, uint16_t* centroid) {
   const float mean = __fdiv_rn(sum, static_cast<float>(count));
   if (!(fabsf(mean) < INFINITY)) return;
@@ -238,12 +279,12 @@ template <int kPairs>
 __global__ __launch_bounds__(kMeanThreads) void MeanKernel(
     const __grid_constant__ ClusterBatch batch, ClusterWorkspace workspace,
     const RoundState* state) {
-  constexpr int kUnroll = 8;
   if (state != nullptr && state->stopped != 0) return;
-  const int64_t head = blockIdx.y;
+  const int head = blockIdx.y;
   const int k = blockIdx.x * (kMeanThreads / 32) + threadIdx.x / 32;
   if (k >= batch.clusters) return;
-  const int32_t* starts = workspace.starts + head * (batch.clusters + 1);
+  const int32_t* starts =
+      workspace.starts + int64_t{head} * (batch.clusters + 1);
   const int32_t* order = workspace.order + head * batch.tokens;
   const device::HeadRows rows = RowsOf(batch, head);
   const int begin = starts[k];
@@ -251,20 +292,10 @@ __global__ __launch_bounds__(kMeanThreads) void MeanKernel(
   if (begin == end) return;
   Sums<kPairs> sums = {};
   int i = begin;
-  for (; i + kUnroll <= end; i += kUnroll) {
-    uint32_t words[kUnroll][kPairs];
-#pragma unroll
-    for (int u = 0; u < kUnroll; ++u) {
-      LoadPoint<kPairs>(rows, order[i + u], words[u]);
-    }
-#pragma unroll
-    for (int u = 0; u < kUnroll; ++u) AddPoint<kPairs>(words[u], &sums);
-  }
-  for (; i < end; ++i) {
-    uint32_t words[kPairs];
-    LoadPoint<kPairs>(rows, order[i], words);
-    AddPoint<kPairs>(words, &sums);
-  }
+  AddMembers<kPairs, 64 / kPairs>(rows, order, end, &i, &sums);
+  AddMembers<kPairs, 8>(rows, order, end, &i, &sums);
+  AddMembers<kPairs, 4>(rows, order, end, &i, &sums);
+  AddMembers<kPairs, 1>(rows, order, end, &i, &sums);
   uint16_t* centroid = CentroidsOf(batch, head) + k * batch.dim;
 #pragma unroll
   for (int p = 0; p < kPairs; ++p) {
@@ -307,8 +338,10 @@ void LaunchMean(const ClusterBatch& batch, const ClusterWorkspace& workspace,
 }  // namespace
 
 Error DrawBatch(const ClusterBatch& batch, CudaStream stream) {
-  const dim3 grid(batch.clusters, static_cast<unsigned>(HeadsOf(batch)));
-  DrawKernel<<<grid, 64, 0, stream>>>(batch);
+  const int64_t octets = int64_t{batch.clusters} * (batch.dim / 8);
+  const dim3 grid(static_cast<unsigned>(Tiles(octets, kMeanThreads)),
+                  static_cast<unsigned>(HeadsOf(batch)));
+  DrawKernel<<<grid, kMeanThreads, 0, stream>>>(batch);
   return LaunchError();
 }
 

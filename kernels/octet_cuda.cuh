@@ -19,15 +19,23 @@ __device__ inline uint32_t AsBits(__nv_bfloat162 pair) {
 // The difference of two BF16 numbers, rounded once, is what rounding to FP32
 // first gives too: a subtrahend small enough to be rounded by FP32 is far too
 // small to bring the other number near the middle of two BF16 numbers.
-__device__ inline uint32_t SubtractSaturated(uint32_t a, uint32_t b) {
+__device__ inline uint32_t Subtract(uint32_t a, uint32_t b) {
+  return AsBits(__hsub2(AsPair(a), AsPair(b)));
+}
+
+__device__ inline uint4 Subtract(uint4 a, uint4 b) {
+  return make_uint4(Subtract(a.x, b.x), Subtract(a.y, b.y), Subtract(a.z, b.z),
+                    Subtract(a.w, b.w));
+}
+
+__device__ inline uint32_t Saturate(uint32_t pair) {
   const __nv_bfloat162 largest = AsPair(0x7f7f7f7fu);
-  const __nv_bfloat162 difference = __hsub2(AsPair(a), AsPair(b));
-  return AsBits(__hmax2(__hneg2(largest), __hmin2(largest, difference)));
+  return AsBits(__hmax2(__hneg2(largest), __hmin2(largest, AsPair(pair))));
 }
 
 __device__ inline uint4 SubtractSaturated(uint4 a, uint4 b) {
-  return make_uint4(SubtractSaturated(a.x, b.x), SubtractSaturated(a.y, b.y),
-                    SubtractSaturated(a.z, b.z), SubtractSaturated(a.w, b.w));
+  const uint4 d = Subtract(a, b);
+  return make_uint4(Saturate(d.x), Saturate(d.y), Saturate(d.z), Saturate(d.w));
 }
 
 // Rounded to BF16; not to be read again soon.

@@ -64,7 +64,7 @@ Error Quantize(const QuantizeArgs& args, ParallelFor& parallel_for);
 Error QuantizeReference(const QuantizeArgs& args, ParallelFor& parallel_for);
 
 // On the device, equal bit for bit. Points must be aligned to 16 bytes, codes
-// to 4.
+// to 4 unless they are trits.
 Error QuantizeCuda(const QuantizeArgs& args, CudaStream stream);
 
 }  // namespace qvg::kernels

@@ -2,6 +2,7 @@
 #define KERNELS_QUANTIZE_CUDA_CUH_
 
 #include <cuda_bf16.h>
+#include <cuda_fp8.h>
 
 #include <cstdint>
 
@@ -20,12 +21,6 @@ struct BlockRange {
   float high;
 };
 
-// Whether the functions below have the rule.
-constexpr bool IsQuantized(QuantizeRule rule) {
-  return rule == QuantizeRule::kAbsmax || rule == QuantizeRule::kMinMax ||
-         rule == QuantizeRule::kRoundToNearest;
-}
-
 struct BlockScale {
   uint8_t scale;
   uint8_t zero;
@@ -43,7 +38,7 @@ __device__ inline void UnpackOctet(uint4 octet, float* values) {
 // Magnitudes of BF16 numbers are ordered as their bits are.
 __device__ inline uint32_t LargestMagnitude(uint4 octet) {
   const auto larger = [](uint32_t a, uint32_t b) {
-    return AsBits(__hmax2(AsPair(a & 0x7fff7fffu), AsPair(b & 0x7fff7fffu)));
+    return AsBits(__hmax2(__habs2(AsPair(a)), __habs2(AsPair(b))));
   };
   const uint32_t pair =
       larger(larger(octet.x, octet.y), larger(octet.z, octet.w));
@@ -69,17 +64,32 @@ __device__ inline BlockRange Join(BlockRange a, BlockRange b) {
   return {fminf(a.low, b.low), fmaxf(a.high, b.high)};
 }
 
-// With the lane whose number differs in the bit `step`.
-__device__ inline BlockRange JoinLanes(BlockRange range, int step) {
-  return Join(range, {__shfl_xor_sync(0xffffffffu, range.low, step),
-                      __shfl_xor_sync(0xffffffffu, range.high, step)});
+// With the lane whose number differs in the bit `step`. Only kMinMax has a
+// `low` of its own.
+__device__ inline BlockRange JoinLanes(BlockRange range, QuantizeRule rule,
+                                       int step) {
+  BlockRange other = range;
+  if (rule == QuantizeRule::kMinMax) {
+    other.low = __shfl_xor_sync(0xffffffffu, range.low, step);
+  }
+  other.high = __shfl_xor_sync(0xffffffffu, range.high, step);
+  return Join(range, other);
+}
+
+// FloatToE4M3, by the device's own instruction.
+__device__ inline uint8_t ToE4M3(float value) {
+  return __nv_cvt_float_to_fp8(value, __NV_SATFINITE, __NV_E4M3);
+}
+
+__device__ inline float FromE4M3(uint8_t bits) {
+  return __half2float(__half(__nv_cvt_fp8_to_halfraw(bits, __NV_E4M3)));
 }
 
 __device__ inline BlockScale ScaleOf(BlockRange range, QuantizeRule rule,
                                      int bits) {
   switch (rule) {
     case QuantizeRule::kAbsmax:
-      return {internal::AbsmaxScale(range.high, bits), 0};
+      return {ToE4M3(bits == 2 ? range.high : __fdiv_rn(range.high, 7)), 0};
     case QuantizeRule::kRoundToNearest:
       return {internal::RoundToNearestScale(range.high, bits), 0};
     default:
@@ -115,8 +125,8 @@ __device__ inline int CodeOf(float value, QuantizeRule rule, int bits,
 __device__ __noinline__ inline uint32_t PackOctet(uint4 octet,
                                                   QuantizeRule rule, int bits,
                                                   BlockScale block) {
-  const float scale = E4M3ToFloat(block.scale);
-  const float zero = E4M3ToFloat(block.zero);
+  const float scale = FromE4M3(block.scale);
+  const float zero = FromE4M3(block.zero);
   const int per_byte = 8 / bits;
   float values[8];
   UnpackOctet(octet, values);
@@ -135,7 +145,7 @@ __device__ __noinline__ inline uint32_t PackOctet(uint4 octet,
 // FP32 rounding changes nothing.
 __device__ inline uint32_t PackTernary(uint4 octet, uint8_t scale) {
   const uint32_t half =
-      scale == 0 ? 0x7f80u : __float_as_uint(E4M3ToFloat(scale) * 0.5f) >> 16;
+      scale == 0 ? 0x7f80u : __float_as_uint(FromE4M3(scale) * 0.5f) >> 16;
   const __nv_bfloat162 high = AsPair(half | half << 16);
   const __nv_bfloat162 low = __hneg2(high);
   const uint32_t words[4] = {octet.x, octet.y, octet.z, octet.w};

@@ -157,35 +157,58 @@ __device__ void AddOctet(uint4 bits, float* out) {
   }
 }
 
-// kCount rows, `step` tokens apart.
-template <int kBits, Grid kGrid, Path kPath, int kCount>
-__device__ void DecodeSome(const Source& source, int64_t token, int step,
-                           uint16_t* out) {
-  constexpr bool kOne = kPath == Path::kOneStage;
+// What a thread loads of some rows before it needs any of it.
+template <int kCount>
+struct Batch {
   Residual residual[kCount];
-  uint4 centroid[kCount];
+  uint8_t ids[kCount];  // of the first stage
+};
+
+// Rows [token, ...) `step` tokens apart, those past `last` again the last.
+template <int kBits, Grid kGrid, Path kPath, int kCount>
+__device__ Batch<kCount> LoadBatch(const Source& source, int64_t token,
+                                   int step, int64_t last) {
+  Batch<kCount> batch;
 #pragma unroll
   for (int u = 0; u < kCount; ++u) {
-    residual[u] = LoadResidual<kBits, kGrid, kPath>(source, token + u * step);
-    if (kOne) centroid[u] = LoadCentroid<kPath>(source, 0, token + u * step);
+    const int64_t at = min(token + u * step, last);
+    batch.residual[u] = LoadResidual<kBits, kGrid, kPath>(source, at);
+    if (kPath == Path::kOneStage) batch.ids[u] = source.ids[at];
+  }
+  return batch;
+}
+
+template <int kBits, Grid kGrid, Path kPath, int kCount>
+__device__ void StoreBatch(const Source& source, const Batch<kCount>& batch,
+                           int64_t token, int step, int64_t last,
+                           uint16_t* out) {
+  constexpr bool kOne = kPath == Path::kOneStage;
+  uint4 centroid[kCount];
+#pragma unroll
+  for (int u = 0; kOne && u < kCount; ++u) {
+    centroid[u] =
+        LoadBFloat16Octet<kPath>(source.centroids + batch.ids[u] * source.dim);
   }
 #pragma unroll
   for (int u = 0; u < kCount; ++u) {
+    const int64_t at = token + u * step;
+    if (at > last) break;
     float values[kOctet];
-    Dequantize<kBits, kGrid>(residual[u], values);
+    Dequantize<kBits, kGrid>(batch.residual[u], values);
     if constexpr (kOne) {
       AddOctet(centroid[u], values);
     } else {
       for (int s = 0; s < source.stages; ++s) {
-        AddOctet(LoadCentroid<kPath>(source, s, token + u * step), values);
+        AddOctet(LoadCentroid<kPath>(source, s, at), values);
       }
     }
-    device::StoreOctet(values, out + (token + u * step) * source.dim);
+    device::StoreOctet(values, out + at * source.dim);
   }
 }
 
 // One thread per octet; a block stays with one head, so that its centroids
-// stay in L1.
+// stay in L1. With one stage the next rows are on their way while these are
+// decoded; with more, the registers are better used otherwise.
 template <int kBits, Grid kGrid, Path kPath>
 __global__ __launch_bounds__(kThreads, 2) void DecodeResidualKernel(
     const __grid_constant__ PackedTensor t, RowRange range, uint16_t* out) {
@@ -197,13 +220,23 @@ __global__ __launch_bounds__(kThreads, 2) void DecodeResidualKernel(
   const Source source(t, head, octet, range.first);
   uint16_t* to = out + head * range.tokens * t.codec.head_dim + octet * kOctet;
   const int64_t begin = blockIdx.x * range.share;
-  const int64_t end = min(range.tokens, begin + range.share);
+  const int64_t last = min(range.tokens, begin + range.share) - 1;
   int64_t token = begin + threadIdx.x / octets;
-  for (; token + (kUnroll - 1) * step < end; token += kUnroll * step) {
-    DecodeSome<kBits, kGrid, kPath, kUnroll>(source, token, step, to);
-  }
-  for (; token < end; token += step) {
-    DecodeSome<kBits, kGrid, kPath, 1>(source, token, step, to);
+  auto batch =
+      LoadBatch<kBits, kGrid, kPath, kUnroll>(source, token, step, last);
+  for (; token <= last; token += kUnroll * step) {
+    const auto load_next = [&] {
+      return LoadBatch<kBits, kGrid, kPath, kUnroll>(
+          source, token + kUnroll * step, step, last);
+    };
+    if constexpr (kPath == Path::kOneStage) {
+      const auto next = load_next();
+      StoreBatch<kBits, kGrid, kPath>(source, batch, token, step, last, to);
+      batch = next;
+    } else {
+      StoreBatch<kBits, kGrid, kPath>(source, batch, token, step, last, to);
+      batch = load_next();
+    }
   }
 }
 

@@ -89,13 +89,19 @@ __global__ __launch_bounds__(kThreads) void CopyRowsKernel(
   }
 }
 
-// About two blocks per multiprocessor, each with one head.
+// Blocks that are many enough to end together, but decode so many tokens that
+// loading the head's centroids into L1 is little beside; two of them per
+// multiprocessor in any case.
 dim3 GridOf(int heads, RowRange* range) {
-  const int splits = std::max(1, 2 * MultiprocessorCount() / heads);
   constexpr int64_t kGranule = 32;  // a sector of ids
-  range->share =
-      internal::Tiles(internal::Tiles(range->tokens, splits), kGranule) *
-      kGranule;
+  constexpr int64_t kPlenty = 512;
+  const int processors = MultiprocessorCount();
+  const auto share = [&](int blocks) {
+    return internal::Tiles(range->tokens, std::max(1, blocks / heads));
+  };
+  const int64_t tokens =
+      std::max(share(4 * processors), std::min(share(2 * processors), kPlenty));
+  range->share = internal::Tiles(tokens, kGranule) * kGranule;
   return dim3(
       static_cast<unsigned>(internal::Tiles(range->tokens, range->share)),
       heads);

@@ -252,7 +252,11 @@ TEST_F(EncodeTest, IsAssignmentSubtractionAndQuantizer) {
         std::tuple(128, 4, 64, 2, QuantizeRule::kAbsmax),
         std::tuple(64, 4, 16, 1, QuantizeRule::kMinMax),
         std::tuple(128, 2, 64, 1, QuantizeRule::kMinMax),
-        std::tuple(256, 4, 32, 1, QuantizeRule::kRoundToNearest)}) {
+        std::tuple(256, 4, 32, 1, QuantizeRule::kRoundToNearest),
+        std::tuple(128, 2, 64, 1, QuantizeRule::kFourLevels),
+        std::tuple(128, 2, 32, 2, QuantizeRule::kFourSearch),
+        std::tuple(64, 2, 16, 1, QuantizeRule::kFourSearch),
+        std::tuple(64, 2, 64, 1, QuantizeRule::kSearch)}) {
     for (const int64_t tokens : {1, 19, 733}) {
       // Codebooks of 256 take another way than small ones.
       EncodeArgs args = MakeArgs(3, tokens, dim, block == 64 ? 256 : 37);

@@ -42,20 +42,21 @@ using Function = Error (*)(const QuantizeArgs& args, ParallelFor& parallel_for);
 
 Output QuantizeWith(Function function, std::vector<float> values,
                     const Shape& shape, QuantizeRule rule, int bits, int block,
-                    int threads = 1) {
+                    int threads = 1, bool trits = false) {
   std::vector<uint16_t> points(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     points[i] = FloatToBFloat16(values[i]);
   }
   const int64_t rows = shape.heads * shape.tokens;
   Output out;
-  out.codes.resize(rows * shape.dim * bits / 8);
+  out.codes.resize(rows * (trits ? (shape.dim + 4) / 5 : shape.dim * bits / 8));
   out.scales.resize(rows * shape.dim / block);
   if (rule == QuantizeRule::kMinMax) out.zeros.resize(out.scales.size());
   QuantizeArgs args;
   args.points = {points.data(), shape.heads, shape.tokens, shape.dim};
   args.rule = rule;
   args.bits = bits;
+  args.trits = trits;
   args.block = block;
   args.codes = out.codes.data();
   args.scales = out.scales.data();
@@ -245,6 +246,27 @@ TEST_P(QuantizeTest, EqualsThePlainOneOnAnyNumberOfThreads) {
             << static_cast<int>(rule) << " " << bits << " " << block << " "
             << dim;
       }
+    }
+  }
+}
+
+TEST_P(QuantizeTest, SearchedRulesAndTritsEqualThePlainOne) {
+  for (const auto& [rule, trits] :
+       {std::tuple(QuantizeRule::kSearch, false),
+        std::tuple(QuantizeRule::kFourLevels, false),
+        std::tuple(QuantizeRule::kFourSearch, false),
+        std::tuple(QuantizeRule::kAbsmax, true),
+        std::tuple(QuantizeRule::kSearch, true)}) {
+    for (const auto& [block, dim] :
+         {std::tuple(16, 48), std::tuple(32, 64), std::tuple(64, 128),
+          std::tuple(16, 256)}) {
+      const Shape shape = {2, 77, dim};
+      const std::vector<float> values = ManyMagnitudes(shape);
+      ASSERT_EQ(
+          QuantizeWith(GetParam(), values, shape, rule, 2, block, 1, trits),
+          QuantizeWith(&QuantizeReference, values, shape, rule, 2, block, 1,
+                       trits))
+          << static_cast<int>(rule) << " " << trits << " " << dim;
     }
   }
 }
