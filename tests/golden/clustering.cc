@@ -7,6 +7,7 @@
 #include "kernels/kmeans.h"
 #include "kernels/numeric.h"
 #include "kernels/thread_pool.h"
+#include "tests/golden/operations.h"
 #include "tests/kernels/aligned_buffer.h"
 
 namespace qvg::golden {
@@ -38,7 +39,7 @@ void Clustering::Assign() {
   kernels::SerialFor serial;
   kernels::AlignedBuffer workspace(kernels::KmeansWorkspaceBytes(args, serial));
   const kernels::Error error =
-      kernels::KmeansAssign(args, workspace.data(), workspace.size(), serial);
+      Selected().assign(args, workspace.data(), workspace.size(), serial);
   if (!error.ok()) throw GoldenError(error.message);
 }
 
@@ -47,7 +48,7 @@ int Clustering::Iterate(int max_rounds) {
   kernels::SerialFor serial;
   kernels::AlignedBuffer workspace(kernels::KmeansWorkspaceBytes(args, serial));
   int rounds = 0;
-  const kernels::Error error = kernels::Kmeans(
+  const kernels::Error error = Selected().kmeans(
       args, max_rounds, workspace.data(), workspace.size(), serial, &rounds);
   if (!error.ok()) throw GoldenError(error.message);
   return rounds;

@@ -4,12 +4,13 @@
 #include <iostream>
 #include <string>
 
+#include "tests/golden/operations.h"
 #include "tests/golden/run_golden.h"
 
 namespace {
 
 constexpr char kUsage[] =
-    "Usage: codec_golden_test --golden_dir=DIR [--device=cpu]\n"
+    "Usage: codec_golden_test --golden_dir=DIR [--device=cpu|cuda]\n"
     "Runs the checks of every group in DIR (tests/golden/qvg/README.md).\n"
     "Exit status: 0 if all passed, 1 if not, 2 for wrong arguments.\n";
 
@@ -43,9 +44,9 @@ std::string Parse(int argc, char** argv, Options* options) {
     }
   }
   if (options->help) return "";
-  if (options->device != "cpu") {
+  if (!qvg::golden::Select(options->device)) {
     return "device: '" + options->device +
-           "' is not supported by this build; must be cpu";
+           "' is not supported by this build or machine; must be cpu or cuda";
   }
   return options->golden_dir.empty() ? "golden_dir: missing" : "";
 }

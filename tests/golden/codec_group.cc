@@ -6,6 +6,7 @@
 #include "kernels/parallel_for.h"
 #include "tests/golden/clustering.h"
 #include "tests/golden/groups.h"
+#include "tests/golden/operations.h"
 #include "tests/golden/quantizing.h"
 #include "tests/golden/stored_tensor.h"
 
@@ -54,8 +55,8 @@ void CheckDecode(const GoldenCase& golden, const PackedCase& packed,
 void Subtract(const Clustering& stage, PointSet* residual) {
   kernels::SerialFor serial;
   const kernels::Error error =
-      kernels::SubtractCentroids(residual->View(), stage.centroids.data(),
-                                 stage.clusters, stage.labels.data(), serial);
+      Selected().subtract(residual->View(), stage.centroids.data(),
+                          stage.clusters, stage.labels.data(), serial);
   if (!error.ok()) throw GoldenError(error.message);
 }
 

@@ -8,6 +8,7 @@
 #include "kernels/parallel_for.h"
 #include "tests/golden/compare.h"
 #include "tests/golden/groups.h"
+#include "tests/golden/operations.h"
 #include "tests/golden/stored_tensor.h"
 
 namespace qvg::golden {
@@ -47,7 +48,7 @@ Encoded Encode(const CodecDescriptor& codec, PointSet points) {
   Encoded out;
   const kernels::MinMaxArgs args = ArgsOf(codec, &points, &out);
   kernels::SerialFor serial;
-  const kernels::Error error = kernels::EncodeMinMax(args, serial);
+  const kernels::Error error = Selected().encode_min_max(args, serial);
   if (!error.ok()) throw GoldenError(error.message);
   out.view.codec = codec;
   out.view.heads = points.heads;

@@ -1,6 +1,7 @@
 #include "tests/golden/quantizing.h"
 
 #include "kernels/parallel_for.h"
+#include "tests/golden/operations.h"
 
 namespace qvg::golden {
 
@@ -23,7 +24,7 @@ Quantized QuantizePoints(const PointSet& points, QuantizeRule rule, int bits,
   args.scales = out.scales.data();
   args.zeros = out.zeros.data();
   kernels::SerialFor serial;
-  const kernels::Error error = kernels::Quantize(args, serial);
+  const kernels::Error error = Selected().quantize(args, serial);
   if (!error.ok()) throw GoldenError(error.message);
   return out;
 }

@@ -1,6 +1,7 @@
 #include "tests/golden/stored_tensor.h"
 
 #include "kernels/parallel_for.h"
+#include "tests/golden/operations.h"
 
 namespace qvg::golden {
 namespace {
@@ -64,8 +65,8 @@ PointSet Decode(const kernels::PackedTensor& tensor) {
   out.dim = tensor.codec.head_dim;
   out.values.resize(out.heads * out.tokens * out.dim);
   kernels::SerialFor serial;
-  const kernels::Error error =
-      kernels::DecodeRows(tensor, 0, tensor.tokens, out.values.data(), serial);
+  const kernels::Error error = Selected().decode_rows(
+      tensor, 0, tensor.tokens, out.values.data(), serial);
   if (!error.ok()) throw GoldenError(error.message);
   return out;
 }
