@@ -43,9 +43,20 @@ def device():
     return f'{name.group(1) if name else "unknown CPU"}, {cores} cores'
 
 
+def device_of(output):
+    """Where the command ran: on a GPU, if its rows say so."""
+    if isinstance(output, list) and output[0]['device'].startswith('NVIDIA'):
+        return output[0]['device']
+    return device()
+
+
 def record(name, command):
     path = os.path.join(RESULTS, name + '.json')
-    entry = {'command': shlex.join(command), 'device': device(), 'runs': []}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True,
+                          check=False)
+    output = find_json(done.stdout)
+    entry = {'command': shlex.join(command), 'device': device_of(output),
+             'runs': []}
     if os.path.exists(path):
         with open(path, encoding='utf-8') as file:
             old = json.load(file)
@@ -53,10 +64,8 @@ def record(name, command):
             if old[key] != entry[key]:
                 sys.exit(f'{path}: is of {key} {old[key]}; remove it first')
         entry = old
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True,
-                          check=False)
     entry['runs'].append({'load_average': round(os.getloadavg()[0], 2),
-                          'output': find_json(done.stdout)})
+                          'output': output})
     with open(path, 'w', encoding='utf-8') as file:
         file.write(to_text(entry))
     # What missed its bound is a measurement too.
@@ -123,12 +132,22 @@ def eval_rows(command, outputs):
         yield f'{what}: PSNR, dB', spread([o['psnr_db'] for o in outputs], 2)
 
 
+def device_rows(output):
+    """`kernel_bench --device=cuda`: packing and unpacking, in milliseconds."""
+    for row in output:
+        if re.match(r'encode/|decode_rows/.*/qvg_int2', row['name']):
+            kind, shape, arm = row['name'].split('/')
+            yield (f'GPU, {kind}, {shape}, {arm}: ms',
+                   f'{row["median_ms"]:.3f}')
+
+
 def kernel_rows(command, outputs):
     """`kernel_bench`: packed attention over that of the fastest baseline."""
+    yield from device_rows(outputs[0])
     by_name = {}
     for output in outputs:
         for row in output:
-            if re.fullmatch(r'attention/.*/(opq|qvg_int2|rtn_int2)',
+            if re.fullmatch(r'attention/.*/(opq|(qvg|rtn)_int2(_rotary)?)',
                             row['name']):
                 key = (row['name'], row['baseline_name'])
                 by_name.setdefault(key, []).append(
