@@ -71,10 +71,10 @@ if(QVG_WITH_TORCH)
     -Wl,--allow-shlib-undefined)
   target_compile_definitions(qvg_torch INTERFACE _GLIBCXX_USE_CXX11_ABI=1)
   # at::parallel_for is a template in a header: without OpenMP it runs serially.
-  # GCC 14 takes a vector<bool> inside Torch's autograd for out of bounds.
+  # GCC 14 takes a vector<bool> inside Torch's autograd for too small.
   target_compile_options(qvg_torch INTERFACE
     $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>
-    $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-array-bounds>)
+    $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-array-bounds$<SEMICOLON>-Wno-stringop-overflow>)
   target_link_libraries(qvg_torch INTERFACE
     torch_cpu c10 -l:libgomp.so.1 -l:libcudart.so.13 -l:libcupti.so.13 Threads::Threads)
   if(QVG_WITH_CUDA)
