@@ -15,6 +15,11 @@ Error CheckForDevice() {
   return CheckDevice();
 }
 
+Error FreeDeviceMemory(size_t* bytes) {
+  size_t total = 0;
+  return ToError(cudaMemGetInfo(bytes, &total));
+}
+
 DeviceBuffer::DeviceBuffer(DeviceBuffer&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)) {}

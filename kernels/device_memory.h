@@ -12,6 +12,9 @@ namespace qvg::kernels {
 // kUnimplemented saying which of them is missing.
 Error CheckForDevice();
 
+// Bytes of the current device that nobody has.
+Error FreeDeviceMemory(size_t* bytes);
+
 // Memory of the current device, freed when destroyed, which waits for the
 // device. Move-only; an empty one owns nothing.
 class DeviceBuffer {

@@ -19,6 +19,8 @@ Error Missing() { return Error::Unimplemented("built without CUDA"); }
 
 Error CheckForDevice() { return Missing(); }
 
+Error FreeDeviceMemory(size_t*) { return Missing(); }
+
 DeviceBuffer::DeviceBuffer(DeviceBuffer&&) noexcept {}
 DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&&) noexcept { return *this; }
 DeviceBuffer::~DeviceBuffer() {}

@@ -27,8 +27,10 @@ ABSL_FLAG(std::string, weights, "",
           "weights of the model; empty: those it ships with");
 ABSL_FLAG(std::string, device, "cpu", "cpu, cuda or cuda:N");
 ABSL_FLAG(int, threads, 0, "threads of the model on a CPU; 0: one per core");
-ABSL_FLAG(ByteSize, kv_budget_bytes, ByteSize(),
-          "memory for all sessions, such as 8GiB; auto: half of what is free");
+ABSL_FLAG(
+    ByteSize, kv_budget_bytes, ByteSize(),
+    "memory for all sessions' caches, such as 8GiB; auto: half of what is "
+    "free, most of it on a GPU");
 ABSL_FLAG(std::string, record, "",
           "folder to write a recording of every session to, for qvg replay");
 ABSL_FLAG(std::string, log_level, "info", "info, warning or error");

@@ -6,7 +6,9 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "cache/kernel_status.h"
 #include "cache/pool/memory_pool.h"
+#include "kernels/device_memory.h"
 
 namespace qvg {
 namespace {
@@ -46,6 +48,22 @@ int64_t AutoBudget(const std::string& root) {
   const int64_t free = std::min(AvailableMemory(root), GroupMemory(root));
   if (free == kUnknown) return int64_t{256} << 20;
   return std::min(free / 2, MemoryPool::kMaxBudgetBytes);
+}
+
+int64_t internal::DeviceBudget(int64_t free) {
+  constexpr int64_t kLeast = int64_t{2} << 30;
+  return std::clamp<int64_t>(free - std::max(free / 8, kLeast), 0,
+                             MemoryPool::kMaxBudgetBytes);
+}
+
+absl::StatusOr<int64_t> AutoDeviceBudget() {
+  size_t free = 0;
+  const kernels::Error error = kernels::FreeDeviceMemory(&free);
+  if (!error.ok()) return ToStatus(error);
+  const int64_t budget = internal::DeviceBudget(static_cast<int64_t>(free));
+  if (budget > 0) return budget;
+  return absl::UnavailableError(
+      absl::StrCat("the device has ", free, " bytes left"));
 }
 
 }  // namespace qvg

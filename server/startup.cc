@@ -42,7 +42,13 @@ constexpr absl::Duration kDrainSlack = absl::Seconds(4);
 // Everything that serves, in the order in which it is made.
 struct Server {
   std::unique_ptr<VideoModel> model;
-  std::unique_ptr<MemoryPool> pool;
+  std::unique_ptr<MemoryPool> pool;       // of the cache
+  std::unique_ptr<MemoryPool> host_pool;  // beside one on a device
+
+  SessionPools pools() const {
+    return {pool.get(), host_pool ? host_pool.get() : pool.get()};
+  }
+
   std::unique_ptr<Metrics> metrics;
   std::unique_ptr<SessionManager> sessions;
   std::unique_ptr<RpcServer> rpc;
@@ -87,28 +93,45 @@ absl::Status CheckRecordDir(const std::string& dir) {
       absl::StrCat("record: cannot write to ", dir, ": ", error.message()));
 }
 
+// The pool that the model's sessions keep their history in, of `budget` bytes
+// or, if that is 0, what is free; and the host's own if that is on a device.
+absl::Status MakePools(int64_t budget, Server* server) {
+  const kernels::MemorySpace& space = server->model->info().memory;
+  if (budget == 0) {
+    const auto free = space.on_device() ? AutoDeviceBudget() : AutoBudget();
+    if (!free.ok()) return free.status();
+    budget = *free;
+  }
+  auto pool = MemoryPool::Create(budget, space);
+  if (!pool.ok()) return pool.status();
+  server->pool = *std::move(pool);
+  if (!space.on_device()) return absl::OkStatus();
+  auto host = MemoryPool::Create(AutoBudget());
+  if (!host.ok()) return host.status();
+  server->host_pool = *std::move(host);
+  return absl::OkStatus();
+}
+
 absl::Status MakeSessions(const ServerConfig& config, Server* server) {
   absl::Status record = CheckRecordDir(config.sessions.record_dir);
   if (!record.ok()) return record;
-  const ModelInfo& info = server->model->info();
-  const int64_t budget =
-      config.budget_bytes > 0 ? config.budget_bytes : AutoBudget();
-  auto pool = MemoryPool::Create(budget);
-  if (!pool.ok()) {
+  const absl::Status pools = MakePools(config.budget_bytes, server);
+  if (!pools.ok()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("kv-budget-bytes: ", pool.status().message()));
+        absl::StrCat("kv-budget-bytes: ", pools.message()));
   }
-  server->pool = *std::move(pool);
+  const ModelInfo& info = server->model->info();
   MetricsOptions metrics;
   metrics.version = config.sessions.server_version;
   metrics.device = info.device;
   metrics.model = info.name;
   metrics.chunk_period_seconds = absl::ToDoubleSeconds(ChunkDuration(info));
   server->metrics = std::make_unique<Metrics>(metrics);
-  server->sessions = std::make_unique<SessionManager>(
-      config.sessions, server->model.get(), server->pool.get(),
-      server->metrics.get());
-  const int64_t needed = server->sessions->DefaultSessionBytes();
+  server->sessions =
+      std::make_unique<SessionManager>(config.sessions, server->model.get(),
+                                       server->pools(), server->metrics.get());
+  const int64_t budget = server->pool->usage().budget;
+  const int64_t needed = server->sessions->DefaultSessionBytes().cache;
   if (budget < needed) {
     return absl::InvalidArgumentError(
         absl::StrCat("kv-budget-bytes: ", budget, " is less than the ", needed,

@@ -13,6 +13,7 @@
 #include "cache/cache_spec.h"
 #include "cache/kv_layout.h"
 #include "cache/session_state.h"
+#include "kernels/executor.h"
 
 namespace qvg {
 
@@ -42,6 +43,17 @@ struct ModelInfo {
   std::string fingerprint;
   // What it runs on, for people: "cpu (AVX2, 2 threads)".
   std::string device;
+  // Where its sessions keep keys and values.
+  kernels::MemorySpace memory;
+  // Jobs that one Advance runs at once, for little more than the time of one.
+  int jobs_at_once = 1;
+};
+
+// Upper bounds of what a session takes from pools, rounding included
+// (MemoryPool::ReservationFor).
+struct SessionBytes {
+  int64_t cache = 0;  // of a pool in ModelInfo::memory
+  int64_t host = 0;   // of the host's pool beside it; 0 if it is the host's
 };
 
 // What a session asks of a model. Empty or 0 means the model's default until
@@ -76,7 +88,8 @@ struct StageSeconds {
   double decode = 0;
 };
 
-// One chunk of one session. `status` and what follows are outputs.
+// One chunk of one session. `status` and what follows are outputs; the times of
+// what jobs do at once are those of all of them.
 struct ChunkJob {
   SessionState* state = nullptr;
   const ChunkInputs* inputs = nullptr;
@@ -102,17 +115,17 @@ class VideoModel {
   virtual absl::StatusOr<SessionSpec> Resolve(
       const SessionSpec& spec) const = 0;
 
-  // Upper bound of the pool bytes that a session of this resolved spec ever
-  // holds, rounding included (MemoryPool::ReservationFor).
-  virtual int64_t SessionBytes(const SessionSpec& spec) const = 0;
+  // What a session of this resolved spec ever holds.
+  virtual SessionBytes BytesOf(const SessionSpec& spec) const = 0;
 
   // The state before chunk 0 of a resolved spec. All of its memory comes from
-  // `reservation`, which must hold SessionBytes(spec).
+  // the two reservations, which must hold BytesOf(spec).
   virtual absl::StatusOr<std::unique_ptr<SessionState>> Open(
-      const SessionSpec& spec, Reservation reservation) = 0;
+      const SessionSpec& spec, Reservation cache, Reservation host) = 0;
 
-  // Advances every job by one chunk. A job fails alone, its state then as it
-  // was before, and its result never depends on its neighbours.
+  // Advances every job, of different sessions, by one chunk. A job fails alone,
+  // its state then as it was before, and its result never depends on its
+  // neighbours.
   virtual void Advance(absl::Span<ChunkJob> jobs) = 0;
 };
 

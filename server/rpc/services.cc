@@ -58,8 +58,8 @@ grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(
 grpc::ServerUnaryReactor* ServerServiceImpl::ListModels(
     grpc::CallbackServerContext* context, const v1::ListModelsRequest*,
     v1::ListModelsResponse* response) {
-  ToProto(manager_->model(), manager_->DefaultSessionBytes(),
-          response->add_models());
+  const SessionBytes bytes = manager_->DefaultSessionBytes();
+  ToProto(manager_->model(), bytes.cache + bytes.host, response->add_models());
   return Answer(context, absl::OkStatus());
 }
 

@@ -114,7 +114,7 @@ absl::StatusOr<SessionPlan> PlanSession(const StartRequest& request,
   plan.spec = *std::move(resolved);
   plan.media = PlanMedia(request, model.info());
   plan.task = PlanTask(plan.spec, model.info(), limits);
-  plan.model_bytes = model.SessionBytes(plan.spec);
+  plan.model_bytes = model.BytesOf(plan.spec);
   plan.own_bytes = OwnBytes(model.info(), limits, plan.task);
   return plan;
 }

@@ -18,10 +18,10 @@ struct SessionPlan {
   SessionSpec spec;  // resolved
   MediaSpec media;
   TaskParams task;
-  int64_t model_bytes = 0;  // upper bound of the model's state
-  int64_t own_bytes = 0;    // ... of inputs, raw frames and media
+  SessionBytes model_bytes;  // upper bound of the model's state
+  int64_t own_bytes = 0;     // ... of inputs, raw frames and media
 
-  int64_t total_bytes() const { return model_bytes + own_bytes; }
+  int64_t host_bytes() const { return model_bytes.host + own_bytes; }
 };
 
 // Playback time of one chunk.

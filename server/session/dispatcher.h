@@ -27,8 +27,8 @@ namespace qvg {
 
 // What the generator is to do next, outside the lock.
 struct GeneratorWork {
-  enum class Kind { kStop, kOpen, kRun };
-  Kind kind = Kind::kStop;
+  enum class Kind { kOpen, kRun };
+  Kind kind = Kind::kOpen;
   std::shared_ptr<Session> session;  // shared with the table: may be closed
   int64_t chunk = 0;
   absl::Duration queue;
@@ -93,8 +93,10 @@ class Dispatcher {
   // Whether a write that does not end should be cut off.
   bool Aborted(const Session& session) const;
 
-  // For the generator: waits for work; kStop after Shutdown.
-  GeneratorWork WaitForWork();
+  // For the generator: waits for work, and takes what else there is by then,
+  // up to `most` works of different sessions, the nearest deadline first; none
+  // after Shutdown. Each of them is answered by one of the three below.
+  std::vector<GeneratorWork> WaitForWork(int most);
   void Opened(Session& session,
               absl::StatusOr<std::unique_ptr<SessionState>> state);
   void Generated(EncodeJob job);
@@ -124,7 +126,7 @@ class Dispatcher {
   bool draining() const;
   // Playback time until the first live session has had all of its chunks.
   absl::Duration ShortestRest() const;
-  // How long the chunk now in the generator has been there.
+  // How long the work now in the generator has been there.
   absl::Duration GeneratorBusy() const;
 
  private:
@@ -137,6 +139,9 @@ class Dispatcher {
   void FromClient(Session& session, const Change& change);
   std::vector<std::function<void()>> Settle(absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  GeneratorWork Take(const Decision& decision)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void LeaveGenerator() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Observe(const ChunkReport& report);
 
   const Clock clock_;
@@ -148,6 +153,7 @@ class Dispatcher {
   std::vector<std::deque<EncodeJob>> encode_queues_ ABSL_GUARDED_BY(mu_);
   CondVar work_;
   CondVar encode_work_;
+  int generating_ ABSL_GUARDED_BY(mu_) = 0;  // works in the generator
   absl::Time generating_since_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   bool shutdown_ ABSL_GUARDED_BY(mu_) = false;
 };

@@ -22,37 +22,51 @@ DeadlineResult ToResult(DeadlineState state) {
 
 }  // namespace
 
-GeneratorWork Dispatcher::WaitForWork() {
-  GeneratorWork work;
-  std::function<void()> waker;
+std::vector<GeneratorWork> Dispatcher::WaitForWork(int most) {
+  std::vector<GeneratorWork> works;
+  std::vector<std::function<void()>> wakers;
   {
     MutexLock lock(&mu_);
-    Decision decision;
-    while (!shutdown_) {
-      decision = scheduler_.Next(clock_());
-      if (decision.kind != Decision::Kind::kNone) break;
-      work_.Wait(&mu_);
+    while (!shutdown_ && std::ssize(works) < most) {
+      const Decision decision = scheduler_.Next(clock_());
+      if (decision.kind != Decision::Kind::kNone) {
+        works.push_back(Take(decision));
+        Session& session = *works.back().session;
+        if (session.TakeNews()) wakers.push_back(session.waker());
+      } else if (works.empty()) {
+        work_.Wait(&mu_);
+      } else {
+        break;
+      }
     }
-    if (shutdown_) return work;
-    work.session = sessions_[decision.id];
-    work.kind = GeneratorWork::Kind::kOpen;
-    if (decision.kind == Decision::Kind::kRun) {
-      work.kind = GeneratorWork::Kind::kRun;
-      work.chunk = decision.chunk;
-      work.queue = decision.queue;
-      work.inputs = work.session->TakeInputs(decision.chunk);
-    }
+    if (shutdown_) return {};
+    generating_ = static_cast<int>(works.size());
     generating_since_ = clock_();
-    if (work.session->TakeNews()) waker = work.session->waker();
   }
-  if (waker) waker();
+  for (const std::function<void()>& waker : wakers) waker();
+  return works;
+}
+
+GeneratorWork Dispatcher::Take(const Decision& decision) {
+  GeneratorWork work;
+  work.session = sessions_[decision.id];
+  if (decision.kind == Decision::Kind::kRun) {
+    work.kind = GeneratorWork::Kind::kRun;
+    work.chunk = decision.chunk;
+    work.queue = decision.queue;
+    work.inputs = work.session->TakeInputs(decision.chunk);
+  }
   return work;
+}
+
+void Dispatcher::LeaveGenerator() {
+  if (--generating_ == 0) generating_since_ = absl::InfiniteFuture();
 }
 
 void Dispatcher::Opened(Session& session,
                         absl::StatusOr<std::unique_ptr<SessionState>> state) {
   Turn turn(this);
-  generating_since_ = absl::InfiniteFuture();
+  LeaveGenerator();
   if (!sessions_.contains(session.id())) return;  // the call is over
   scheduler_.Opened(session.id(), turn.now());
   if (state.ok()) {
@@ -64,7 +78,7 @@ void Dispatcher::Opened(Session& session,
 
 void Dispatcher::Generated(EncodeJob job) {
   Turn turn(this);
-  generating_since_ = absl::InfiniteFuture();
+  LeaveGenerator();
   const SessionId id = job.session->id();
   if (!sessions_.contains(id)) return;  // the call is over
   scheduler_.Generated(id, turn.now());
@@ -74,7 +88,7 @@ void Dispatcher::Generated(EncodeJob job) {
 
 void Dispatcher::GenerateFailed(Session& session, absl::Status status) {
   Turn turn(this);
-  generating_since_ = absl::InfiniteFuture();
+  LeaveGenerator();
   FailLocked(session, EndReason::kFailed, std::move(status), turn.now());
 }
 

@@ -15,6 +15,7 @@ void ReportBytes(Session& session, const SessionState& state,
   if (state.cache != nullptr) report->history = state.cache->bytes();
   report->held = session.HeldBytes();
   const int64_t held = state.reservation.committed_bytes() +
+                       state.host.committed_bytes() +
                        session.own_memory().committed_bytes();
   const int64_t bf16_bytes =
       report->history.packed_bf16 + report->history.unpacked_bf16;
@@ -31,29 +32,43 @@ Generator::~Generator() { thread_.join(); }
 
 void Generator::Loop() {
   while (true) {
-    GeneratorWork work = dispatcher_->WaitForWork();
-    if (work.kind == GeneratorWork::Kind::kStop) return;
-    if (work.kind == GeneratorWork::Kind::kOpen) {
-      Open(*work.session);
-    } else {
-      Run(std::move(work));
+    std::vector<GeneratorWork> works =
+        dispatcher_->WaitForWork(model_->info().jobs_at_once);
+    if (works.empty()) return;
+    std::vector<GeneratorWork> runs;
+    for (GeneratorWork& work : works) {
+      if (work.kind == GeneratorWork::Kind::kOpen) {
+        Open(*work.session);
+      } else {
+        runs.push_back(std::move(work));
+      }
     }
+    if (!runs.empty()) Run(std::move(runs));
   }
 }
 
 void Generator::Open(Session& session) {
   dispatcher_->Opened(
-      session, model_->Open(session.plan().spec, session.TakeModelMemory()));
+      session, model_->Open(session.plan().spec, session.TakeCacheMemory(),
+                            session.TakeModelHostMemory()));
 }
 
-void Generator::Run(GeneratorWork work) {
+void Generator::Run(std::vector<GeneratorWork> works) {
+  std::vector<ChunkJob> jobs(works.size());
+  for (size_t i = 0; i < works.size(); ++i) {
+    Session::Work& work = works[i].session->work();
+    jobs[i].state = work.state.get();
+    jobs[i].inputs = &works[i].inputs;
+    jobs[i].cancelled = &work.cancelled;
+  }
+  model_->Advance(absl::MakeSpan(jobs));
+  for (size_t i = 0; i < works.size(); ++i) {
+    Finish(std::move(works[i]), std::move(jobs[i]));
+  }
+}
+
+void Generator::Finish(GeneratorWork work, ChunkJob job) {
   Session& session = *work.session;
-  SessionState& state = *session.work().state;
-  ChunkJob job;
-  job.state = &state;
-  job.inputs = &work.inputs;
-  job.cancelled = &session.work().cancelled;
-  model_->Advance(absl::MakeSpan(&job, 1));
   if (!job.status.ok()) {
     return dispatcher_->GenerateFailed(session, std::move(job.status));
   }
@@ -63,7 +78,7 @@ void Generator::Run(GeneratorWork work) {
   next.report.first_frame = work.chunk * next.report.frames;
   next.report.queue = work.queue;
   next.report.stages = job.stages;
-  ReportBytes(session, state, &next.report);
+  ReportBytes(session, *session.work().state, &next.report);
   auto rgb =
       session.own_memory().Allocate(BytesKind::kMedia, std::ssize(job.rgb));
   if (!rgb.ok()) return dispatcher_->GenerateFailed(session, rgb.status());

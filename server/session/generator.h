@@ -2,6 +2,7 @@
 #define SERVER_SESSION_GENERATOR_H_
 
 #include <thread>
+#include <vector>
 
 #include "server/generator/video_model.h"
 #include "server/session/dispatcher.h"
@@ -9,8 +10,8 @@
 namespace qvg {
 
 // The thread that alone calls Open and Advance of the model. It takes what the
-// dispatcher decides, chunk by chunk, and never waits for a client or an
-// encoder.
+// dispatcher decides, so many chunks at once as the model runs, and never waits
+// for a client or an encoder, nor for more chunks than there are.
 class Generator {
  public:
   // Both outlive the generator.
@@ -21,7 +22,8 @@ class Generator {
  private:
   void Loop();
   void Open(Session& session);
-  void Run(GeneratorWork work);
+  void Run(std::vector<GeneratorWork> works);
+  void Finish(GeneratorWork work, ChunkJob job);
 
   VideoModel* model_;
   Dispatcher* dispatcher_;

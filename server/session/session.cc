@@ -8,7 +8,8 @@ namespace qvg {
 
 Session::Session(SessionParts parts)
     : parts_(std::move(parts)),
-      reserved_bytes_(parts_.model_memory.reserved_bytes() +
+      reserved_bytes_(parts_.cache_memory.reserved_bytes() +
+                      parts_.model_host_memory.reserved_bytes() +
                       parts_.own_memory.reserved_bytes()),
       inputs_(parts_.model, parts_.limits, std::move(parts_.input_memory)) {
   Started started;
@@ -28,7 +29,8 @@ KindBytes Session::HeldBytes() const {
     const auto kind = static_cast<BytesKind>(i);
     held[i] = parts_.own_memory.used_bytes(kind);
     if (work_.state != nullptr) {
-      held[i] += work_.state->reservation.used_bytes(kind);
+      held[i] += work_.state->reservation.used_bytes(kind) +
+                 work_.state->host.used_bytes(kind);
     }
   }
   return held;

@@ -43,7 +43,8 @@ struct SessionParts {
   const ModelInfo* model = nullptr;
   SessionPlan plan;
   SessionLimits limits;
-  Reservation model_memory;
+  Reservation cache_memory;       // of the model's state
+  Reservation model_host_memory;  // ... beside a cache on a device
   Reservation own_memory;
   PoolBuffer input_memory;  // of own_memory
   absl::Time started;       // when the request came
@@ -79,8 +80,11 @@ class Session {
   Work& work() { return work_; }
   // Thread-safe.
   Reservation& own_memory() { return parts_.own_memory; }
-  // The claim of the model's state, for VideoModel::Open.
-  Reservation TakeModelMemory() { return std::move(parts_.model_memory); }
+  // The claims of the model's state, for VideoModel::Open.
+  Reservation TakeCacheMemory() { return std::move(parts_.cache_memory); }
+  Reservation TakeModelHostMemory() {
+    return std::move(parts_.model_host_memory);
+  }
   KindBytes HeldBytes() const;
 
   // From the client. Any error ends the call. Events that come after the end

@@ -32,6 +32,15 @@ std::string RandomName() {
   return absl::StrFormat("%016x", high << 32 | random());
 }
 
+absl::Status CheckRoom(absl::string_view name, const PoolUsage& pool,
+                       int64_t needed) {
+  const int64_t left = pool.budget - pool.reserved;
+  if (left >= needed) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("the ", name, " budget of ", pool.budget, " bytes has ",
+                   left, " left, a session takes ", needed));
+}
+
 // Word for qvg_admission_rejected_total.
 const char* Reason(const absl::Status& status) {
   switch (status.code()) {
@@ -57,11 +66,11 @@ absl::Status SessionManagerOptions::Validate() const {
 }
 
 SessionManager::SessionManager(const SessionManagerOptions& options,
-                               VideoModel* model, MemoryPool* pool,
+                               VideoModel* model, const SessionPools& pools,
                                Metrics* metrics)
     : options_(options),
       model_(model),
-      pool_(pool),
+      pools_(pools),
       metrics_(metrics),
       born_(options.clock()),
       dispatcher_(ToScheduler(options), options.encode_threads, options.clock,
@@ -125,12 +134,19 @@ absl::StatusOr<std::shared_ptr<Session>> SessionManager::Admit(
 }
 
 absl::Status SessionManager::Reserve(SessionParts* parts) {
-  auto model_memory = pool_->Reserve(parts->plan.model_bytes);
-  if (!model_memory.ok()) return model_memory.status();
-  parts->model_memory = *std::move(model_memory);
-  auto own_memory = pool_->Reserve(parts->plan.own_bytes);
-  if (!own_memory.ok()) return own_memory.status();
-  parts->own_memory = *std::move(own_memory);
+  const SessionPlan& plan = parts->plan;
+  const struct {
+    Reservation* claim;
+    MemoryPool* pool;
+    int64_t bytes;
+  } claims[] = {{&parts->cache_memory, pools_.cache, plan.model_bytes.cache},
+                {&parts->model_host_memory, pools_.host, plan.model_bytes.host},
+                {&parts->own_memory, pools_.host, plan.own_bytes}};
+  for (const auto& [claim, pool, bytes] : claims) {
+    auto reservation = pool->Reserve(bytes);
+    if (!reservation.ok()) return reservation.status();
+    *claim = *std::move(reservation);
+  }
   auto inputs = parts->own_memory.Allocate(
       BytesKind::kInput, InputQueue::Bytes(*parts->model, parts->limits));
   if (!inputs.ok()) return inputs.status();
@@ -148,17 +164,20 @@ absl::Status SessionManager::Refuse(absl::Status status) {
   return status;
 }
 
-int64_t SessionManager::DefaultSessionBytes() const {
+SessionBytes SessionManager::DefaultSessionBytes() const {
   StartRequest request;
   request.format = MediaFormat::kRawRgb24;
   const absl::StatusOr<SessionPlan> plan =
       PlanSession(request, *model_, options_.limits);
-  return plan.ok() ? plan->total_bytes() : 0;
+  if (!plan.ok()) return {};
+  if (pools_.one()) return {plan->model_bytes.cache + plan->host_bytes(), 0};
+  return {plan->model_bytes.cache, plan->host_bytes()};
 }
 
 ServerStatus SessionManager::Status() const {
   ServerStatus status;
-  status.pool = pool_->usage();
+  status.pool = pools_.cache->usage();
+  status.host = pools_.host->usage();
   status.sessions = dispatcher_.sessions();
   status.draining = dispatcher_.draining();
   status.uptime = options_.clock() - born_;
@@ -182,13 +201,10 @@ absl::Status SessionManager::Ready() const {
     return absl::UnavailableError(
         absl::StrCat("all of ", now.sessions, " sessions are taken"));
   }
-  if (now.pool.budget - now.pool.reserved < DefaultSessionBytes()) {
-    return absl::UnavailableError(
-        absl::StrCat("the cache budget of ", now.pool.budget, " bytes has ",
-                     now.pool.budget - now.pool.reserved,
-                     " left, a session takes ", DefaultSessionBytes()));
-  }
-  return absl::OkStatus();
+  const SessionBytes needed = DefaultSessionBytes();
+  status = CheckRoom("cache", now.pool, needed.cache);
+  if (status.ok()) status = CheckRoom("host", now.host, needed.host);
+  return status;
 }
 
 void SessionManager::RefreshMetrics() {
@@ -208,15 +224,18 @@ void SessionManager::RefreshMetrics() {
   metrics_->SetOutbox(chunks, bytes);
   metrics_->SetKvCompressionRatio(
       packed == 0 ? 0 : static_cast<double>(packed_bf16) / packed);
-  const PoolUsage pool = pool_->usage();
+  Show("device", pools_.cache->usage());
+  if (!pools_.one()) Show("host", pools_.host->usage());
+}
+
+void SessionManager::Show(absl::string_view tier, const PoolUsage& pool) {
   int64_t used = 0;
   for (int i = 0; i < kBytesKinds; ++i) {
     used += pool.used[i];
-    metrics_->SetSessionBytes("device", ToString(static_cast<BytesKind>(i)),
+    metrics_->SetSessionBytes(tier, ToString(static_cast<BytesKind>(i)),
                               pool.used[i]);
   }
-  metrics_->SetPoolBytes("device",
-                         {pool.budget, pool.reserved, used, pool.wasted});
+  metrics_->SetPoolBytes(tier, {pool.budget, pool.reserved, used, pool.wasted});
 }
 
 }  // namespace qvg

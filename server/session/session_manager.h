@@ -43,9 +43,18 @@ struct SessionManagerOptions {
   absl::Status Validate() const;
 };
 
+// Where sessions take their memory.
+struct SessionPools {
+  MemoryPool* cache = nullptr;  // in ModelInfo::memory
+  MemoryPool* host = nullptr;   // the same one if that is the host's
+
+  bool one() const { return cache == host; }
+};
+
 // What the server is doing, at one moment.
 struct ServerStatus {
-  PoolUsage pool;
+  PoolUsage pool;  // of the cache
+  PoolUsage host;  // the same if there is one pool
   int sessions = 0;
   bool draining = false;
   absl::Duration uptime;
@@ -58,7 +67,7 @@ class SessionManager {
  public:
   // All of them outlive the manager; `options` is valid.
   SessionManager(const SessionManagerOptions& options, VideoModel* model,
-                 MemoryPool* pool, Metrics* metrics);
+                 const SessionPools& pools, Metrics* metrics);
   // All handles must be gone.
   ~SessionManager();
 
@@ -85,8 +94,9 @@ class SessionManager {
   const ModelInfo& model() const { return model_->info(); }
   const SessionLimits& limits() const { return options_.limits; }
   const std::string& version() const { return options_.server_version; }
-  // Upper bound of a session with everything at its default.
-  int64_t DefaultSessionBytes() const;
+  // Upper bound of what a session with everything at its default takes of the
+  // two pools; all of `cache` if they are one.
+  SessionBytes DefaultSessionBytes() const;
   ServerStatus Status() const;
 
   // Whether the generator makes progress, and whether a new session would be
@@ -101,11 +111,12 @@ class SessionManager {
                                                  SessionParts parts);
   absl::Status Reserve(SessionParts* parts);
   absl::Status Refuse(absl::Status status);
+  void Show(absl::string_view tier, const PoolUsage& pool);
   void TickLoop();
 
   const SessionManagerOptions options_;
   VideoModel* const model_;
-  MemoryPool* const pool_;
+  const SessionPools pools_;
   Metrics* const metrics_;
   const absl::Time born_;
   std::atomic<SessionId> last_id_{0};

@@ -19,13 +19,15 @@ namespace qvg::testing {
 // unless a test moves it.
 struct FakeServer {
   explicit FakeServer(SessionManagerOptions options = {},
-                      int64_t budget = int64_t{256} << 20)
-      : pool(*MemoryPool::Create(budget)), metrics(MetricsOptions()) {
+                      int64_t budget = int64_t{256} << 20, int jobs_at_once = 1)
+      : model(64, 32, jobs_at_once),
+        pool(*MemoryPool::Create(budget)),
+        metrics(MetricsOptions()) {
     options.clock = clock.clock();
     options.tick = absl::InfiniteDuration();
     options.server_version = "test";
-    manager =
-        std::make_unique<SessionManager>(options, &model, pool.get(), &metrics);
+    manager = std::make_unique<SessionManager>(
+        options, &model, SessionPools{pool.get(), pool.get()}, &metrics);
   }
 
   // A request for raw frames with `credit` chunks to begin with.

@@ -41,7 +41,8 @@ int64_t StateBytes(int64_t chunks) {
 
 }  // namespace
 
-FakeVideoModel::FakeVideoModel(int width, int height) {
+FakeVideoModel::FakeVideoModel(int width, int height, int jobs_at_once) {
+  info_.jobs_at_once = jobs_at_once;
   info_.name = "fake";
   info_.description = "a trivial picture source";
   info_.width = width;
@@ -84,17 +85,17 @@ absl::StatusOr<SessionSpec> FakeVideoModel::Resolve(
   return resolved;
 }
 
-int64_t FakeVideoModel::SessionBytes(const SessionSpec& spec) const {
+SessionBytes FakeVideoModel::BytesOf(const SessionSpec& spec) const {
   // A grown copy is made beside the old one.
-  return 2 * MemoryPool::ReservationFor(StateBytes(spec.max_chunks));
+  return {2 * MemoryPool::ReservationFor(StateBytes(spec.max_chunks)), 0};
 }
 
 absl::StatusOr<std::unique_ptr<SessionState>> FakeVideoModel::Open(
-    const SessionSpec& spec, Reservation reservation) {
+    const SessionSpec& spec, Reservation cache, Reservation) {
   open_gate_.Pass();
   if (fail_at_ < 0) return absl::InternalError("the fake fails to open");
   auto state = std::make_unique<SessionState>();
-  state->reservation = std::move(reservation);
+  state->reservation = std::move(cache);
   auto bytes = state->reservation.Allocate(BytesKind::kBoundary, StateBytes(0));
   if (!bytes.ok()) return bytes.status();
   state->boundary.model_bytes = *std::move(bytes);
@@ -107,6 +108,7 @@ absl::StatusOr<std::unique_ptr<SessionState>> FakeVideoModel::Open(
 }
 
 void FakeVideoModel::Advance(absl::Span<ChunkJob> jobs) {
+  most_jobs_ = std::max<int>(most_jobs_, jobs.size());
   for (ChunkJob& job : jobs) Run(job);
 }
 

@@ -17,13 +17,15 @@ class FakeVideoModel : public VideoModel {
  public:
   static constexpr int64_t kChunkBytes = 1000;
 
-  explicit FakeVideoModel(int width = 64, int height = 32);
+  explicit FakeVideoModel(int width = 64, int height = 32,
+                          int jobs_at_once = 1);
 
   const ModelInfo& info() const override { return info_; }
   absl::StatusOr<SessionSpec> Resolve(const SessionSpec& spec) const override;
-  int64_t SessionBytes(const SessionSpec& spec) const override;
-  absl::StatusOr<std::unique_ptr<SessionState>> Open(
-      const SessionSpec& spec, Reservation reservation) override;
+  SessionBytes BytesOf(const SessionSpec& spec) const override;
+  absl::StatusOr<std::unique_ptr<SessionState>> Open(const SessionSpec& spec,
+                                                     Reservation cache,
+                                                     Reservation host) override;
   void Advance(absl::Span<ChunkJob> jobs) override;
 
   // Passed before every Open and before every step of a chunk.
@@ -32,6 +34,8 @@ class FakeVideoModel : public VideoModel {
   // A chunk of this index fails, an Open does if it is negative.
   void FailAt(int64_t chunk) { fail_at_ = chunk; }
   int64_t steps_done() const { return steps_done_; }
+  // Jobs of the largest Advance so far.
+  int most_jobs() const { return most_jobs_; }
 
  private:
   void Run(ChunkJob& job);
@@ -42,6 +46,7 @@ class FakeVideoModel : public VideoModel {
   Gate step_gate_;
   std::atomic<int64_t> fail_at_{1 << 30};
   std::atomic<int64_t> steps_done_{0};
+  std::atomic<int> most_jobs_{0};
 };
 
 }  // namespace qvg::testing

@@ -1,8 +1,10 @@
 #include "server/memory_budget.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 
+#include "cache/pool/memory_pool.h"
 #include "gtest/gtest.h"
 
 namespace qvg {
@@ -43,6 +45,14 @@ TEST_F(MemoryBudgetTest, TheControlGroupMayLeaveLess) {
 
 TEST_F(MemoryBudgetTest, HasAFallback) {
   EXPECT_EQ(AutoBudget(root_), int64_t{256} << 20);
+}
+
+TEST(MemoryBudget, OfADeviceModelsKeepAnEighth) {
+  constexpr int64_t kGib = int64_t{1} << 30;
+  EXPECT_EQ(internal::DeviceBudget(80 * kGib), 70 * kGib);
+  EXPECT_EQ(internal::DeviceBudget(8 * kGib), 6 * kGib);
+  EXPECT_EQ(internal::DeviceBudget(kGib), 0);
+  EXPECT_LE(internal::DeviceBudget(10000 * kGib), MemoryPool::kMaxBudgetBytes);
 }
 
 TEST(MemoryBudget, ThisMachineHasSome) { EXPECT_GT(AutoBudget(), 0); }

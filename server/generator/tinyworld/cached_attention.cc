@@ -78,7 +78,8 @@ at::Tensor CachedAttention::operator()(int block, const at::Tensor& q,
   return out;
 }
 
-std::vector<kernels::KvSegment> CachedAttention::latest() const {
+std::vector<kernels::KvSegment> CachedAttention::latest(int lane) const {
+  TORCH_CHECK(lane == 0, "lane: ", lane, " of one");
   std::vector<kernels::KvSegment> own;
   for (const Block& block : blocks_) own.push_back(block.segments.back());
   return own;

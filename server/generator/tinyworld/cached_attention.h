@@ -9,28 +9,21 @@
 #include "cache/kv_cache.h"
 #include "kernels/packed_tensor.h"
 #include "kernels/parallel_for.h"
+#include "server/generator/tinyworld/pass_attention.h"
 #include "server/generator/tinyworld/shape.h"
 
 namespace qvg::tinyworld {
 
-// The attention of one chunk in flight: its queries against what `cache`
-// holds of the chunks before and its own keys and values. Keeps the keys and
-// values of the latest pass. Thread-compatible.
-class CachedAttention {
+// The attention of one chunk on the CPU: one lane, FP32.
+class CachedAttention : public PassAttention {
  public:
   // Both must outlive it, and `cache` must not change meanwhile.
   CachedAttention(const KvCache& cache, kernels::ParallelFor& parallel_for);
 
-  // An AttentionFn (model.h) for one chunk in one copy: (1,128,256), FP32.
-  // Throws c10::Error if the kernel refuses.
   at::Tensor operator()(int block, const at::Tensor& q, const at::Tensor& k,
-                        const at::Tensor& v);
-
-  // Remembers keys and values only: for a block whose output nobody reads.
-  void Keep(int block, const at::Tensor& k, const at::Tensor& v);
-
-  // What the latest pass gave, one entry per block, for KvCache::Append.
-  std::vector<kernels::KvSegment> latest() const;
+                        const at::Tensor& v) override;
+  void Keep(int block, const at::Tensor& k, const at::Tensor& v) override;
+  std::vector<kernels::KvSegment> latest(int lane) const override;
 
  private:
   struct Block {

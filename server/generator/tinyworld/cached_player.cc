@@ -19,6 +19,8 @@ void AppendRows(const SessionState& world, int layer, bool keys,
                 std::vector<uint8_t>* rows) {
   std::vector<kernels::KvSegment> segments;
   world.cache->AppendSegments(layer, &segments);
+  TORCH_CHECK(world.reservation.memory() == kernels::MemoryKind::kHost,
+              "dump-kv needs --device=cpu");
   constexpr int64_t kRowBytes = kHeadDim * 2;
   for (const kernels::KvSegment& segment : segments) {
     const kernels::PackedTensor& t = keys ? segment.keys : segment.values;
@@ -35,38 +37,52 @@ void AppendRows(const SessionState& world, int layer, bool keys,
 
 }  // namespace
 
-CachedPlayer::CachedPlayer(const Parameters& parameters, const Batch& episodes)
-    : engine_(parameters), episodes_(episodes) {}
+CachedPlayer::CachedPlayer(const Parameters& parameters, const Batch& episodes,
+                           std::optional<GpuStream> gpu)
+    : space_(gpu ? kernels::Executor(gpu->raw).memory()
+                 : kernels::MemorySpace()),
+      engine_(parameters, std::move(gpu)),
+      episodes_(episodes) {}
 
 absl::StatusOr<std::unique_ptr<CachedPlayer>> CachedPlayer::Create(
     const Parameters& parameters, const Batch& episodes, int steps,
-    uint64_t seed, const CacheSpec& spec, const OpqTables* tables) {
-  const KvLayout layout = Layout();
-  const auto resolved = ResolveCacheSpec(spec, layout, tables);
+    uint64_t seed, const CacheSpec& spec, const OpqTables* tables,
+    std::optional<GpuStream> gpu) {
+  const auto resolved = ResolveCacheSpec(spec, Layout(), tables);
   if (!resolved.ok()) return resolved.status();
-  std::unique_ptr<CachedPlayer> player(new CachedPlayer(parameters, episodes));
-  const int64_t worlds = episodes.poses.size(0);
-  const int64_t chunks = episodes.poses.size(1) / kFramesPerChunk;
+  std::unique_ptr<CachedPlayer> player(
+      new CachedPlayer(parameters, episodes, std::move(gpu)));
+  const absl::Status status = player->AddWorlds(steps, seed, *resolved, tables);
+  if (!status.ok()) return status;
+  return player;
+}
+
+absl::Status CachedPlayer::AddWorlds(int steps, uint64_t seed,
+                                     const CacheSpec& spec,
+                                     const OpqTables* tables) {
+  const KvLayout layout = Layout();
+  const int64_t worlds = episodes_.poses.size(0);
+  const int64_t chunks = episodes_.poses.size(1) / kFramesPerChunk;
   for (int64_t i = 0; i < worlds; ++i) {
-    auto codec = MakeCodec(*resolved, layout, tables);
+    auto codec = MakeCodec(spec, layout, tables);
     if (!codec.ok()) return codec.status();
     const int64_t bytes =
-        SessionState::MaxBytes(layout, *resolved, **codec, 0, chunks);
-    if (player->pool_ == nullptr) {
-      auto pool = MemoryPool::Create(bytes * worlds);
+        SessionState::MaxBytes(layout, spec, **codec, 0, chunks);
+    if (pool_ == nullptr) {
+      auto pool = MemoryPool::Create(bytes * worlds, space_);
       if (!pool.ok()) return pool.status();
-      player->pool_ = *std::move(pool);
+      pool_ = *std::move(pool);
     }
-    auto reservation = player->pool_->Reserve(bytes);
+    auto reservation = pool_->Reserve(bytes);
     if (!reservation.ok()) return reservation.status();
-    auto state = SessionState::Create(layout, *resolved, *std::move(codec), 0,
+    auto state = SessionState::Create(layout, spec, *std::move(codec), 0,
                                       PrefixKey(), *std::move(reservation));
     if (!state.ok()) return state.status();
     (*state)->seed = seed + static_cast<uint64_t>(i);
     (*state)->steps = steps;
-    player->worlds_.push_back(*std::move(state));
+    worlds_.push_back(*std::move(state));
   }
-  return player;
+  return absl::OkStatus();
 }
 
 ChunkMotion CachedPlayer::Motion(int64_t world) const {
@@ -82,28 +98,36 @@ ChunkMotion CachedPlayer::Motion(int64_t world) const {
   return motion;
 }
 
+std::vector<ChunkWork> CachedPlayer::Works() {
+  std::vector<ChunkWork> works(worlds_.size());
+  for (size_t i = 0; i < works.size(); ++i) {
+    works[i].state = worlds_[i].get();
+    works[i].motion = Motion(static_cast<int64_t>(i));
+    works[i].key = worlds_[i]->prefix.Next("");
+  }
+  return works;
+}
+
 at::Tensor CachedPlayer::Sample() {
+  std::vector<ChunkWork> works = Works();
+  engine_.Sample(absl::MakeSpan(works));
   std::vector<at::Tensor> pictures;
-  for (size_t i = 0; i < worlds_.size(); ++i) {
-    const auto tokens =
-        engine_.Sample(*worlds_[i], Motion(i), /*cancelled=*/nullptr);
-    TORCH_CHECK(tokens.ok(), tokens.status().message());
-    pictures.push_back(*tokens);
+  for (const ChunkWork& work : works) {
+    TORCH_CHECK(work.status.ok(), work.status.message());
+    pictures.push_back(work.tokens.to(at::kCPU));
   }
   return at::cat(pictures);
 }
 
 void CachedPlayer::Commit(const at::Tensor& tokens) {
-  for (size_t i = 0; i < worlds_.size(); ++i) {
-    SessionState& world = *worlds_[i];
-    StageSeconds stages;
-    const PrefixKey key = world.prefix.Next("");
-    const absl::Status status = engine_.Commit(
-        world, Motion(i),
-        tokens.narrow(0, static_cast<int64_t>(i), 1).contiguous(), key,
-        &stages);
-    TORCH_CHECK(status.ok(), status.message());
-    world.prefix = key;
+  std::vector<ChunkWork> works = Works();
+  for (size_t i = 0; i < works.size(); ++i) {
+    works[i].tokens = tokens.narrow(0, static_cast<int64_t>(i), 1);
+  }
+  engine_.Commit(absl::MakeSpan(works));
+  for (ChunkWork& work : works) {
+    TORCH_CHECK(work.status.ok(), work.status.message());
+    work.state->prefix = work.key;
   }
 }
 

@@ -2,6 +2,7 @@
 #define SERVER_GENERATOR_TINYWORLD_CACHED_PLAYER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,14 +17,18 @@
 
 namespace qvg::tinyworld {
 
-// Worlds one after the other on the CPU, each with a KvCache as a session has
-// it. Throws c10::Error where a session would fail.
+// Worlds with a KvCache each, as sessions have it, advanced as a server does:
+// on the CPU one after the other, on a GPU many in a pass. Pictures come and go
+// on the CPU. Throws c10::Error where a session would fail.
 class CachedPlayer : public WorldPlayer {
  public:
-  // Errors of ResolveCacheSpec. `tables` may be null and must outlive it.
+  // Errors of ResolveCacheSpec, and of a GPU without room. `episodes` and
+  // `parameters` are on the CPU. `tables`, of the memory that it computes in,
+  // may be null and must outlive it.
   static absl::StatusOr<std::unique_ptr<CachedPlayer>> Create(
       const Parameters& parameters, const Batch& episodes, int steps,
-      uint64_t seed, const CacheSpec& spec, const OpqTables* tables);
+      uint64_t seed, const CacheSpec& spec, const OpqTables* tables,
+      std::optional<GpuStream> gpu = std::nullopt);
 
   at::Tensor Sample() override;
   void Commit(const at::Tensor& tokens) override;
@@ -33,15 +38,20 @@ class CachedPlayer : public WorldPlayer {
   double session_ratio() const;
 
   // Writes the keys and values that the global layers hold, which must be
-  // unpacked BF16, as tensors "layers.L.keys" and "layers.L.values" of shape
-  // [tokens,heads,64]; worlds one after the other.
+  // unpacked BF16 on the CPU, as tensors "layers.L.keys" and "layers.L.values"
+  // of shape [tokens,heads,64]; worlds one after the other.
   absl::Status DumpKeysAndValues(const std::string& path) const;
 
  private:
-  CachedPlayer(const Parameters& parameters, const Batch& episodes);
+  CachedPlayer(const Parameters& parameters, const Batch& episodes,
+               std::optional<GpuStream> gpu);
 
+  absl::Status AddWorlds(int steps, uint64_t seed, const CacheSpec& spec,
+                         const OpqTables* tables);
   ChunkMotion Motion(int64_t world) const;
+  std::vector<ChunkWork> Works();
 
+  kernels::MemorySpace space_;
   ChunkEngine engine_;
   Batch episodes_;
   std::unique_ptr<MemoryPool> pool_;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "server/generator/tinyworld/cached_player.h"
 #include "server/generator/tinyworld/command_line.h"
+#include "server/generator/tinyworld/gpu_stream.h"
 #include "server/generator/tinyworld/quality_test.h"
 #include "server/generator/tinyworld/sampler.h"
 #include "server/generator/tinyworld/shape.h"
@@ -28,11 +31,11 @@ ABSL_FLAG(std::string, device, "cpu", "cpu, cuda or cuda:N");
 ABSL_FLAG(uint64_t, seed, 1000, "of the first episode; the others follow");
 ABSL_FLAG(int, episodes, 12, "how many");
 ABSL_FLAG(std::string, codec, "",
-          "CODEC[:FIELD=VALUE,...]: play on the CPU with a session's cache; "
-          "empty: all episodes at once with a dense history");
+          "CODEC[:FIELD=VALUE,...]: play with a session's cache; empty: all "
+          "episodes at once with a dense history");
 ABSL_FLAG(std::string, dump_kv, "",
           "write keys and values of the global layers to this file "
-          "(--codec=bf16)");
+          "(--codec=bf16 --device=cpu)");
 ABSL_FLAG(int, last_chunks, 0,
           "dense history only: hide what is older than this; 0: nothing");
 ABSL_FLAG(std::string, sheet, "",
@@ -125,17 +128,32 @@ PlayedEpisodes Play(QualityTest test, const Batch& episodes,
   return played;
 }
 
+// Beside the weights, in the memory of `gpu` if there is one; may be null.
+absl::StatusOr<std::unique_ptr<OpqTables>> CodebooksOn(
+    const std::optional<GpuStream>& gpu) {
+  auto tables = LoadCodebooks(absl::GetFlag(FLAGS_weights));
+  if (!gpu || !tables.ok() || *tables == nullptr) return tables;
+  return (*tables)->OnDevice(gpu->raw);
+}
+
 absl::StatusOr<PlayedEpisodes> PlayCached(const Parameters& weights,
                                           QualityTest test,
                                           const Batch& episodes,
+                                          const at::Device& device,
                                           Figures* figures) {
   const auto spec = ParseCacheSpec(absl::GetFlag(FLAGS_codec));
   if (!spec.ok()) return spec.status();
-  const auto tables = LoadCodebooks(absl::GetFlag(FLAGS_weights));
+  std::optional<GpuStream> gpu;
+  if (device.is_cuda()) {
+    auto stream = MakeGpuStream(device);
+    if (!stream.ok()) return stream.status();
+    gpu = *std::move(stream);
+  }
+  const auto tables = CodebooksOn(gpu);
   if (!tables.ok()) return tables.status();
-  const auto player =
-      CachedPlayer::Create(weights, episodes, absl::GetFlag(FLAGS_steps),
-                           absl::GetFlag(FLAGS_seed), *spec, tables->get());
+  const auto player = CachedPlayer::Create(
+      weights, episodes, absl::GetFlag(FLAGS_steps), absl::GetFlag(FLAGS_seed),
+      *spec, tables->get(), gpu);
   if (!player.ok()) return player.status();
   PlayedEpisodes played = Play(test, episodes, **player, figures);
   figures->ratio = (*player)->packed_span_ratio();
@@ -171,16 +189,13 @@ absl::Status Evaluate() {
   const auto device = ParseDevice(absl::GetFlag(FLAGS_device));
   if (!device.ok()) return device.status();
   const bool cached = !absl::GetFlag(FLAGS_codec).empty();
-  if (cached && !device->is_cpu()) {
-    return absl::UnimplementedError(
-        "device: packed caches are played on cpu only");
-  }
   const auto weights = LoadWeights(absl::GetFlag(FLAGS_weights));
   if (!weights.ok()) return weights.status();
-  const Batch episodes = MakeEpisodes(*test, *device);
+  const Batch episodes =
+      MakeEpisodes(*test, cached ? at::Device(at::kCPU) : *device);
   Figures figures;
   const absl::StatusOr<PlayedEpisodes> played =
-      cached ? PlayCached(*weights, *test, episodes, &figures)
+      cached ? PlayCached(*weights, *test, episodes, *device, &figures)
              : PlayDense(*weights, *test, episodes, *device, &figures);
   if (!played.ok()) return played.status();
   Print(figures);

@@ -15,8 +15,7 @@ namespace qvg::tinyworld {
 // same bits on every machine.
 void FillNoise(uint64_t seed, int64_t chunk, int step, absl::Span<float> out);
 
-// The same on a device, `count` values in its memory; enqueued. In builds with
-// CUDA only.
+// The same on a device, `count` values in its memory; enqueued.
 kernels::Error FillNoiseCuda(uint64_t seed, int64_t chunk, int step,
                              int64_t count, float* out,
                              kernels::CudaStream stream);

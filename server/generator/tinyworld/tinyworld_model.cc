@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -20,6 +21,8 @@
 #include "server/generator/checkpoint/safetensors.h"
 #include "server/generator/codebooks.h"
 #include "server/generator/tinyworld/chunk_engine.h"
+#include "server/generator/tinyworld/gpu_stream.h"
+#include "server/generator/tinyworld/quality_test.h"
 #include "server/generator/tinyworld/render.h"
 #include "server/generator/tinyworld/sampler.h"
 #include "server/generator/tinyworld/weights_file.h"
@@ -31,6 +34,12 @@ constexpr char kWeightsFile[] = "tinyworld.safetensors";
 constexpr int kPrimedChunks = 2;
 constexpr int kDefaultSteps = 3;
 constexpr int kMaxSteps = 6;
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // What a session keeps beside keys and values.
 struct World {
@@ -77,47 +86,44 @@ std::string Serialized(const ChunkMotion& motion) {
   return bytes;
 }
 
-// Tokens (1,128,1536) in [-1, 1] as [frame,row,column,channel] bytes.
-std::vector<uint8_t> ToRgb(const at::Tensor& tokens) {
-  const float* values = tokens.const_data_ptr<float>();
-  std::vector<uint8_t> rgb(kChunkValues);
-  uint8_t* out = rgb.data();
-  for (int frame = 0; frame < kFramesPerChunk; ++frame) {
-    for (int row = 0; row < kFrameSize; ++row) {
-      for (int column = 0; column < kFrameSize; column += kPatch) {
-        const float* from = values + TokenOffset(frame, row, column);
-        for (int i = 0; i < kPatch * 3; ++i) {
-          *out++ = static_cast<uint8_t>((from[i] + 1) * 127.5f + 0.5f);
-        }
-      }
-    }
-  }
-  return rgb;
+// Tokens (1,128,1536) in [-1, 1] of N chunks as bytes on the CPU,
+// [chunk,frame,row,column,channel].
+at::Tensor ToRgb(const std::vector<at::Tensor>& tokens) {
+  return ((ToFrames(at::stack(tokens).squeeze(1).unsqueeze(1)) + 1) * 127.5 +
+          0.5)
+      .to(at::kByte)
+      .to(at::kCPU);
 }
 
 class TinyWorldModel : public VideoModel {
  public:
-  TinyWorldModel(ModelInfo info, Parameters parameters,
-                 std::unique_ptr<OpqTables> tables)
+  // `tables` are where the model computes.
+  TinyWorldModel(ModelInfo info, const Parameters& parameters,
+                 std::unique_ptr<OpqTables> tables,
+                 std::optional<GpuStream> gpu)
       : info_(std::move(info)),
         tables_(std::move(tables)),
-        engine_(std::move(parameters)) {}
+        gpu_(std::move(gpu)),
+        engine_(parameters, gpu_) {}
 
   const ModelInfo& info() const override { return info_; }
 
   absl::StatusOr<SessionSpec> Resolve(const SessionSpec& spec) const override;
-  int64_t SessionBytes(const SessionSpec& spec) const override;
-  absl::StatusOr<std::unique_ptr<SessionState>> Open(
-      const SessionSpec& spec, Reservation reservation) override;
+  SessionBytes BytesOf(const SessionSpec& spec) const override;
+  absl::StatusOr<std::unique_ptr<SessionState>> Open(const SessionSpec& spec,
+                                                     Reservation cache,
+                                                     Reservation host) override;
   void Advance(absl::Span<ChunkJob> jobs) override;
 
  private:
-  absl::Status AdvanceOne(ChunkJob& job);
-  absl::StatusOr<at::Tensor> Picture(const ChunkJob& job, const World& world,
-                                     const ChunkMotion& motion);
+  void AdvanceAll(absl::Span<ChunkJob> jobs);
+  absl::Status Begin(const ChunkJob& job, ChunkWork* work, World* world) const;
+  void Show(absl::Span<ChunkJob* const> jobs,
+            const std::vector<at::Tensor>& tokens) const;
 
   const ModelInfo info_;
   const std::unique_ptr<OpqTables> tables_;
+  const std::optional<GpuStream> gpu_;
   ChunkEngine engine_;
 };
 
@@ -144,22 +150,27 @@ absl::StatusOr<SessionSpec> TinyWorldModel::Resolve(
   return resolved;
 }
 
-int64_t TinyWorldModel::SessionBytes(const SessionSpec& spec) const {
+SessionBytes TinyWorldModel::BytesOf(const SessionSpec& spec) const {
   const auto codec = MakeCodec(spec.cache_spec, info_.layout, tables_.get());
-  return SessionState::MaxBytes(info_.layout, spec.cache_spec, **codec,
-                                sizeof(World), spec.max_chunks);
+  const auto bytes = [&](int64_t model_bytes) {
+    return SessionState::MaxBytes(info_.layout, spec.cache_spec, **codec,
+                                  model_bytes, spec.max_chunks);
+  };
+  if (!gpu_) return {bytes(sizeof(World)), 0};
+  return {bytes(0), MemoryPool::ReservationFor(sizeof(World))};
 }
 
 absl::StatusOr<std::unique_ptr<SessionState>> TinyWorldModel::Open(
-    const SessionSpec& spec, Reservation reservation) {
+    const SessionSpec& spec, Reservation cache, Reservation host) {
+  const auto on_stream = Use(gpu_);
   auto codec = MakeCodec(spec.cache_spec, info_.layout, tables_.get());
   if (!codec.ok()) return codec.status();
   const PrefixKey root =
       PrefixKey::Root(info_.fingerprint, ToString(spec.cache_spec), spec.seed,
                       spec.steps, spec.prompt);
-  auto state =
-      SessionState::Create(info_.layout, spec.cache_spec, *std::move(codec),
-                           sizeof(World), root, std::move(reservation));
+  auto state = SessionState::Create(info_.layout, spec.cache_spec,
+                                    *std::move(codec), sizeof(World), root,
+                                    std::move(cache), std::move(host));
   if (!state.ok()) return state.status();
   (*state)->seed = spec.seed;
   (*state)->steps = spec.steps;
@@ -168,54 +179,77 @@ absl::StatusOr<std::unique_ptr<SessionState>> TinyWorldModel::Open(
   return state;
 }
 
-absl::StatusOr<at::Tensor> TinyWorldModel::Picture(const ChunkJob& job,
-                                                   const World& world,
-                                                   const ChunkMotion& motion) {
-  if (job.state->chunks() >= kPrimedChunks) {
-    return engine_.Sample(*job.state, motion, job.cancelled);
-  }
-  const at::Tensor tokens = at::empty({1, kTokens, kTokenValues});
-  RenderChunk(world.maze, motion.poses.data(),
-              tokens.mutable_data_ptr<float>());
-  return tokens;
-}
-
-absl::Status TinyWorldModel::AdvanceOne(ChunkJob& job) {
+// Says what is to be made, and draws what the simulator shows.
+absl::Status TinyWorldModel::Begin(const ChunkJob& job, ChunkWork* work,
+                                   World* world) const {
   if (job.inputs->prompt_changed) {
     return absl::InvalidArgumentError(
         absl::StrCat("prompt: ", info_.name, " takes none"));
   }
-  World world = ReadWorld(*job.state);
-  const auto motion = Move(*job.inputs, &world);
+  *world = ReadWorld(*job.state);
+  const auto motion = Move(*job.inputs, world);
   if (!motion.ok()) return motion.status();
-  const auto start = std::chrono::steady_clock::now();
-  const auto tokens = Picture(job, world, *motion);
-  if (!tokens.ok()) return tokens.status();
-  const auto drawn = std::chrono::steady_clock::now();
-  const PrefixKey key = job.state->prefix.Next(Serialized(*motion));
-  const absl::Status committed =
-      engine_.Commit(*job.state, *motion, *tokens, key, &job.stages);
-  if (!committed.ok()) return committed;
-  job.state->prefix = key;
-  WriteWorld(world, *job.state);
-  const auto packed = std::chrono::steady_clock::now();
-  job.rgb = ToRgb(*tokens);
-  job.stages.denoise = std::chrono::duration<double>(drawn - start).count();
-  job.stages.decode =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - packed)
-          .count();
+  work->state = job.state;
+  work->motion = *motion;
+  work->cancelled = job.cancelled;
+  work->key = job.state->prefix.Next(Serialized(*motion));
+  if (job.state->chunks() >= kPrimedChunks) return absl::OkStatus();
+  const Clock::time_point start = Clock::now();
+  const at::Tensor tokens = at::empty({1, kTokens, kTokenValues});
+  RenderChunk(world->maze, motion->poses.data(),
+              tokens.mutable_data_ptr<float>());
+  work->tokens = gpu_ ? tokens.to(gpu_->torch.device()) : tokens;
+  work->stages.denoise = SecondsSince(start);
   return absl::OkStatus();
 }
 
+// Gives the jobs their pictures, all in one copy.
+void TinyWorldModel::Show(absl::Span<ChunkJob* const> jobs,
+                          const std::vector<at::Tensor>& tokens) const {
+  if (jobs.empty()) return;
+  const Clock::time_point start = Clock::now();
+  const at::Tensor rgb = ToRgb(tokens);
+  const auto* bytes = rgb.const_data_ptr<uint8_t>();
+  for (ChunkJob* job : jobs) {
+    job->rgb.assign(bytes, bytes + kChunkValues);
+    bytes += kChunkValues;
+  }
+  for (ChunkJob* job : jobs) job->stages.decode = SecondsSince(start);
+}
+
 void TinyWorldModel::Advance(absl::Span<ChunkJob> jobs) {
-  for (ChunkJob& job : jobs) {
-    try {
-      job.status = AdvanceOne(job);
-    } catch (const std::exception& e) {
+  const auto on_stream = Use(gpu_);
+  try {
+    AdvanceAll(jobs);
+  } catch (const std::exception& e) {
+    for (ChunkJob& job : jobs) {
+      if (!job.status.ok() || !job.rgb.empty()) continue;
       job.status =
           absl::InternalError(absl::StrCat("generation failed: ", e.what()));
     }
   }
+}
+
+void TinyWorldModel::AdvanceAll(absl::Span<ChunkJob> jobs) {
+  std::vector<ChunkWork> works(jobs.size());
+  std::vector<World> worlds(jobs.size());
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    works[i].status = Begin(jobs[i], &works[i], &worlds[i]);
+  }
+  engine_.Sample(absl::MakeSpan(works));
+  engine_.Commit(absl::MakeSpan(works));
+  std::vector<ChunkJob*> made;
+  std::vector<at::Tensor> tokens;
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    jobs[i].status = works[i].status;
+    jobs[i].stages = works[i].stages;
+    if (!works[i].status.ok()) continue;
+    jobs[i].state->prefix = works[i].key;
+    WriteWorld(worlds[i], *jobs[i].state);
+    made.push_back(&jobs[i]);
+    tokens.push_back(works[i].tokens);
+  }
+  Show(made, tokens);
 }
 
 ModelInfo Describe(bool has_codebooks) {
@@ -275,24 +309,50 @@ int UseThreads(int threads) {
   return at::get_num_threads();
 }
 
+// The GPU of "cuda" or "cuda:N", none for "cpu".
+absl::StatusOr<std::optional<GpuStream>> FindGpu(const std::string& device) {
+  if (device == "cpu") return std::nullopt;
+  auto gpu = MakeGpuStream(c10::Device(device));
+  if (!gpu.ok()) return gpu.status();
+  return *std::move(gpu);
+}
+
+// Where it runs, and how.
+void Place(const std::optional<GpuStream>& gpu, int threads, ModelInfo* info) {
+  threads = UseThreads(threads);
+  if (!gpu) {
+    info->device = absl::StrCat("cpu (", at::get_cpu_capability(), ", ",
+                                threads, " threads)");
+    return;
+  }
+  info->device = gpu->name;
+  info->memory = kernels::Executor(gpu->raw).memory();
+  info->jobs_at_once = ChunkEngine::kGpuLanes;
+}
+
 absl::StatusOr<std::unique_ptr<VideoModel>> Load(const std::string& path,
-                                                 int threads) {
+                                                 const ModelOptions& options) {
+  auto gpu = FindGpu(options.device);
+  if (!gpu.ok()) return gpu.status();
   auto parameters = LoadWeights(path);
   if (!parameters.ok()) return parameters.status();
   auto tables = LoadCodebooks(path);
   if (!tables.ok()) return tables.status();
   auto fingerprint = Fingerprint(path, *tables != nullptr);
   if (!fingerprint.ok()) return fingerprint.status();
+  if (*gpu && *tables != nullptr) {
+    tables = (*tables)->OnDevice((*gpu)->raw);
+    if (!tables.ok()) return tables.status();
+  }
   ModelInfo info = Describe(*tables != nullptr);
   auto resolved =
       ResolveCacheSpec(info.default_cache_spec, info.layout, tables->get());
   if (!resolved.ok()) return resolved.status();
   info.default_cache_spec = *std::move(resolved);
   info.fingerprint = *std::move(fingerprint);
-  info.device = absl::StrCat("cpu (", at::get_cpu_capability(), ", ",
-                             UseThreads(threads), " threads)");
-  return std::make_unique<TinyWorldModel>(
-      std::move(info), *std::move(parameters), *std::move(tables));
+  Place(*gpu, options.threads, &info);
+  return std::make_unique<TinyWorldModel>(std::move(info), *parameters,
+                                          *std::move(tables), *std::move(gpu));
 }
 
 }  // namespace
@@ -320,14 +380,10 @@ absl::StatusOr<std::unique_ptr<OpqTables>> LoadCodebooks(
 
 absl::StatusOr<std::unique_ptr<VideoModel>> MakeTinyWorld(
     const ModelOptions& options) {
-  if (options.device != "cpu") {
-    return absl::UnimplementedError(absl::StrCat(
-        "device: '", options.device, "': tinyworld is served on cpu only"));
-  }
   const auto path = FindWeights(options, kWeightsFile);
   if (!path.ok()) return path.status();
   try {
-    return Load(*path, options.threads);
+    return Load(*path, options);
   } catch (const std::exception& e) {
     return absl::InternalError(
         absl::StrCat(*path, ": cannot be loaded: ", e.what()));

@@ -21,9 +21,9 @@ KvLayout Layout();
 absl::StatusOr<std::unique_ptr<OpqTables>> LoadCodebooks(
     const std::string& weights);
 
-// TinyWorld on the CPU; a ModelFactory. A session's first two chunks are what
-// the simulator shows of the maze of its seed; the model makes the rest, at
-// the poses of the simulator.
+// TinyWorld on the CPU or a GPU; a ModelFactory. A session's first two chunks
+// are what the simulator shows of the maze of its seed; the model makes the
+// rest, at the poses of the simulator.
 absl::StatusOr<std::unique_ptr<VideoModel>> MakeTinyWorld(
     const ModelOptions& options);
 

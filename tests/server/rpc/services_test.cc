@@ -45,7 +45,7 @@ TEST(Services, ListModelsHasTheModel) {
   ASSERT_EQ(response.models_size(), 1);
   EXPECT_EQ(response.models(0).name(), "fake");
   EXPECT_EQ(response.models(0).session_bytes(),
-            server.manager->DefaultSessionBytes());
+            server.manager->DefaultSessionBytes().cache);
 }
 
 TEST(Services, ListSessionsShowsEachOne) {

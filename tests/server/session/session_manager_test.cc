@@ -228,6 +228,87 @@ TEST(SessionManager, GaugesShowWhatIsThere) {
   EXPECT_EQ(server.Metric("qvg_outbox_chunks"), 0);
 }
 
+// Keeps a little beside its cache, as a model does whose cache is elsewhere.
+class TwoPoolModel : public testing::FakeVideoModel {
+ public:
+  SessionBytes BytesOf(const SessionSpec& spec) const override {
+    return {FakeVideoModel::BytesOf(spec).cache, MemoryPool::kPageBytes};
+  }
+  absl::StatusOr<std::unique_ptr<SessionState>> Open(
+      const SessionSpec& spec, Reservation cache, Reservation host) override {
+    auto state = FakeVideoModel::Open(spec, std::move(cache), {});
+    if (state.ok()) (*state)->host = std::move(host);
+    return state;
+  }
+};
+
+struct TwoPools {
+  explicit TwoPools(int64_t host_bytes)
+      : cache(*MemoryPool::Create(64 << 20)),
+        host(*MemoryPool::Create(host_bytes)),
+        metrics(MetricsOptions()),
+        manager({}, &model, {cache.get(), host.get()}, &metrics) {}
+
+  TwoPoolModel model;
+  std::unique_ptr<MemoryPool> cache;
+  std::unique_ptr<MemoryPool> host;
+  Metrics metrics;
+  SessionManager manager;
+};
+
+TEST(SessionManager, TakesTheCacheOfOnePoolAndTheRestOfTheOther) {
+  TwoPools server(64 << 20);
+  const StartRequest request = FakeServer::Request(1);
+  const auto plan = PlanSession(request, server.model, {});
+  ASSERT_TRUE(plan.ok());
+  FakeReader reader(&server.manager, request);
+  ASSERT_TRUE(reader.status().ok()) << reader.status();
+  EXPECT_EQ(server.cache->usage().reserved, plan->model_bytes.cache);
+  EXPECT_EQ(
+      server.host->usage().reserved,
+      MemoryPool::ReservationFor(plan->own_bytes) + MemoryPool::kPageBytes);
+  reader.ReadUntil<ChunkReport>();
+  EXPECT_EQ(server.manager.DefaultSessionBytes().host, plan->host_bytes());
+  server.manager.RefreshMetrics();
+  const std::string metrics = server.metrics.Serialize();
+  EXPECT_NE(metrics.find("qvg_pool_bytes{state=\"reserved\",tier=\"host\"}"),
+            std::string::npos);
+}
+
+TEST(SessionManager, EitherPoolCanBeFull) {
+  TwoPools server(MemoryPool::kPageBytes);
+  EXPECT_EQ(FakeReader(&server.manager, FakeServer::Request()).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(server.cache->usage().reserved, 0);
+  EXPECT_EQ(server.host->usage().reserved, 0);
+  EXPECT_NE(server.manager.Ready().message().find("the host budget"),
+            std::string::npos);
+}
+
+TEST(SessionManager, ChunksThatAreDueShareAnAdvance) {
+  constexpr int kReaders = 5, kCredit = 4, kAtOnce = 3;
+  FakeServer server({}, int64_t{256} << 20, kAtOnce);
+  server.model.step_gate().Close();
+  std::vector<std::unique_ptr<FakeReader>> readers;
+  for (int i = 0; i < kReaders; ++i) {
+    readers.push_back(std::make_unique<FakeReader>(
+        server.manager.get(), FakeServer::Request(kCredit, i)));
+    // The first keeps the generator busy until all the others are there.
+    if (i == 0) {
+      ASSERT_TRUE(server.model.step_gate().AwaitWaiting());
+    }
+  }
+  server.model.step_gate().Open();
+  for (const auto& reader : readers) {
+    for (int chunk = 0; chunk < kCredit; ++chunk) {
+      const auto report = reader->ReadUntil<ChunkReport>();
+      ASSERT_TRUE(report);
+      EXPECT_EQ(report->chunk, chunk);
+    }
+  }
+  EXPECT_EQ(server.model.most_jobs(), kAtOnce);
+}
+
 TEST(SessionManager, RecordsEverySession) {
   SessionManagerOptions options;
   options.record_dir = ::testing::TempDir();

@@ -20,7 +20,7 @@ class SessionTest : public ::testing::Test {
     parts.name = "abc";
     parts.model = &model_.info();
     parts.plan = *PlanSession({}, model_, {});
-    parts.model_memory = *pool_->Reserve(parts.plan.model_bytes);
+    parts.cache_memory = *pool_->Reserve(parts.plan.model_bytes.cache);
     parts.own_memory = *pool_->Reserve(parts.plan.own_bytes);
     parts.input_memory = *parts.own_memory.Allocate(
         BytesKind::kInput, InputQueue::Bytes(model_.info(), {}));

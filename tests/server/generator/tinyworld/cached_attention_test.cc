@@ -147,7 +147,7 @@ TEST(CachedAttentionTest, LatestIsOfTheLatestPass) {
     attention.Keep(kBlocks - 1, Random(100 * pass + 18),
                    Random(100 * pass + 19));
   }
-  const std::vector<kernels::KvSegment> latest = attention.latest();
+  const std::vector<kernels::KvSegment> latest = attention.latest(0);
   ASSERT_EQ(latest.size(), kBlocks);
   for (int block = 0; block < kBlocks; ++block) {
     EXPECT_TRUE(Shown(latest[block].keys).equal(Random(100 + 2 * block)));
@@ -163,8 +163,8 @@ TEST(CachedAttentionTest, KeepOutlivesTheCallersTensors) {
     const at::Tensor k = Random(2), v = Random(3);
     for (int block = 0; block < kBlocks; ++block) attention.Keep(block, k, v);
   }
-  EXPECT_TRUE(Shown(attention.latest()[kLocal].keys).equal(Random(2)));
-  EXPECT_TRUE(Shown(attention.latest()[kLocal].values).equal(Random(3)));
+  EXPECT_TRUE(Shown(attention.latest(0)[kLocal].keys).equal(Random(2)));
+  EXPECT_TRUE(Shown(attention.latest(0)[kLocal].values).equal(Random(3)));
 }
 
 }  // namespace

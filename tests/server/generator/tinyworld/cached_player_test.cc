@@ -9,6 +9,7 @@
 
 #include "server/generator/checkpoint/safetensors.h"
 #include "tests/cache/codec/random_opq_tables.h"
+#include "tests/cache/place.h"
 #include "tests/server/generator/tinyworld/nonzero_parameters.h"
 #include "tests/server/generator/tinyworld/test_session.h"
 
@@ -59,13 +60,13 @@ TEST(CachedPlayerTest, PlaysAsASessionDoes) {
   state.seed = kSeed;
   state.steps = kSteps;
   for (int i = 0; i < kChunks; ++i) {
-    const ChunkMotion motion = MotionOf(walk, i);
-    const auto tokens = engine.Sample(state, motion, nullptr);
-    StageSeconds stages;
-    ASSERT_TRUE(tokens.ok());
-    ASSERT_TRUE(
-        engine.Commit(state, motion, *tokens, state.prefix, &stages).ok());
-    EXPECT_TRUE(played.narrow(1, i * kTokens, kTokens).equal(*tokens)) << i;
+    ChunkWork work;
+    work.state = &state;
+    work.motion = MotionOf(walk, i);
+    engine.Sample({&work, 1});
+    engine.Commit({&work, 1});
+    ASSERT_TRUE(work.status.ok()) << work.status;
+    EXPECT_TRUE(played.narrow(1, i * kTokens, kTokens).equal(work.tokens)) << i;
   }
 }
 
@@ -76,6 +77,21 @@ TEST(CachedPlayerTest, WorldsDoNotMeet) {
   const auto second = Player({WalkOf(4)}, "opq", kSeed + 1);
   EXPECT_TRUE(PlayThrough(*first).equal(together.narrow(0, 0, 1)));
   EXPECT_TRUE(PlayThrough(*second).equal(together.narrow(0, 1, 1)));
+}
+
+TEST(CachedPlayerTest, PlaysManyOnAGpuAsOne) {
+  QVG_SKIP_WITHOUT(kernels::MemoryKind::kDevice);
+  const auto play = [](const std::vector<Episode>& episodes, uint64_t seed) {
+    const GpuStream gpu = *MakeGpuStream(at::kCUDA);
+    const auto tables = *Tables()->OnDevice(gpu.raw);
+    const auto player =
+        *CachedPlayer::Create(NonzeroParameters(), ToBatch(episodes), kSteps,
+                              seed, *ParseCacheSpec("opq"), tables.get(), gpu);
+    return PlayThrough(*player);
+  };
+  const at::Tensor together = play({WalkOf(3), WalkOf(4)}, kSeed);
+  EXPECT_TRUE(play({WalkOf(3)}, kSeed).equal(together.narrow(0, 0, 1)));
+  EXPECT_TRUE(play({WalkOf(4)}, kSeed + 1).equal(together.narrow(0, 1, 1)));
 }
 
 TEST(CachedPlayerTest, WhatIsCommittedIsRemembered) {

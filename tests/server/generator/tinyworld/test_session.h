@@ -12,19 +12,20 @@
 
 namespace qvg::tinyworld {
 
-// The state of a session before its first chunk, in a pool of its own that
-// has room for `chunks` chunks.
+// The state of a session before its first chunk, in a pool of its own in
+// `space` that has room for `chunks` chunks.
 class TestSession {
  public:
   // `spec` as ParseCacheSpec reads it; `tables` must outlive this.
   TestSession(const std::string& spec, int64_t chunks,
-              const OpqTables* tables = nullptr) {
+              const OpqTables* tables = nullptr,
+              const kernels::MemorySpace& space = {}) {
     const CacheSpec resolved =
         *ResolveCacheSpec(*ParseCacheSpec(spec), Layout(), tables);
     auto codec = *MakeCodec(resolved, Layout(), tables);
     const int64_t bytes =
         SessionState::MaxBytes(Layout(), resolved, *codec, 0, chunks);
-    pool_ = *MemoryPool::Create(bytes);
+    pool_ = *MemoryPool::Create(bytes, space);
     state_ = *SessionState::Create(Layout(), resolved, std::move(codec), 0,
                                    PrefixKey::Root("test", spec, 1, 2, ""),
                                    *pool_->Reserve(bytes));

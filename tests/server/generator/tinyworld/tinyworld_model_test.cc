@@ -15,6 +15,7 @@
 #include "server/generator/tinyworld/shape.h"
 #include "server/generator/tinyworld/weights_file.h"
 #include "tests/cache/codec/random_opq_tables.h"
+#include "tests/cache/place.h"
 #include "tests/server/generator/tinyworld/nonzero_parameters.h"
 
 namespace qvg::tinyworld {
@@ -44,8 +45,10 @@ class Folder {
     EXPECT_TRUE(WriteCodebooks(codebooks(), *tables, Layout(), {}).ok());
   }
 
-  absl::StatusOr<std::unique_ptr<VideoModel>> Load() const {
+  absl::StatusOr<std::unique_ptr<VideoModel>> Load(
+      const std::string& device = "cpu") const {
     ModelOptions options;
+    options.device = device;
     options.model_dirs = {path_};
     options.threads = 1;
     return MakeTinyWorld(options);
@@ -78,34 +81,50 @@ SessionSpec Spec(const std::string& codec, uint64_t seed, int max_chunks) {
   return spec;
 }
 
-class TinyWorldModelTest : public testing::Test {
+// On the CPU and on a GPU: a model each for all tests.
+class TinyWorldModelTest : public testing::TestWithParam<kernels::MemoryKind> {
  protected:
-  static void SetUpTestSuite() {
-    const Folder folder("tinyworld_model_test");
-    folder.AddCodebooks();
-    auto model = folder.Load();
-    ASSERT_TRUE(model.ok()) << model.status();
-    model_ = model->release();
+  void SetUp() override {
+    QVG_SKIP_WITHOUT(GetParam());
+    VideoModel*& model = on_gpu() ? gpu_model_ : cpu_model_;
+    if (model == nullptr) {
+      const Folder folder("tinyworld_model_test");
+      folder.AddCodebooks();
+      auto loaded = folder.Load(on_gpu() ? "cuda" : "cpu");
+      ASSERT_TRUE(loaded.ok()) << loaded.status();
+      model = loaded->release();
+    }
+    model_ = model;
   }
   static void TearDownTestSuite() {
-    delete model_;
-    model_ = nullptr;
+    for (VideoModel** model : {&cpu_model_, &gpu_model_}) {
+      delete *model;
+      *model = nullptr;
+    }
   }
+
+  bool on_gpu() const { return GetParam() == kernels::MemoryKind::kDevice; }
 
   // A session with exactly the memory that it asks for.
   std::unique_ptr<SessionState> Open(const SessionSpec& asked) {
     const auto spec = model_->Resolve(asked);
     EXPECT_TRUE(spec.ok()) << spec.status();
-    const int64_t bytes = model_->SessionBytes(*spec);
-    pools_.push_back(*MemoryPool::Create(bytes));
-    auto state = model_->Open(*spec, *pools_.back()->Reserve(bytes));
+    const SessionBytes bytes = model_->BytesOf(*spec);
+    pools_.push_back(*MemoryPool::Create(bytes.cache, model_->info().memory));
+    Reservation cache = *pools_.back()->Reserve(bytes.cache);
+    Reservation host;
+    if (bytes.host > 0) {
+      pools_.push_back(*MemoryPool::Create(bytes.host));
+      host = *pools_.back()->Reserve(bytes.host);
+    }
+    auto state = model_->Open(*spec, std::move(cache), std::move(host));
     EXPECT_TRUE(state.ok()) << state.status();
     return *std::move(state);
   }
 
   // One chunk: its pictures, or what went wrong.
-  static absl::StatusOr<std::vector<uint8_t>> Advance(
-      SessionState& state, const ChunkInputs& inputs) {
+  absl::StatusOr<std::vector<uint8_t>> Advance(SessionState& state,
+                                               const ChunkInputs& inputs) {
     ChunkJob job = Job(state, inputs);
     model_->Advance({&job, 1});
     if (!job.status.ok()) return job.status;
@@ -113,8 +132,8 @@ class TinyWorldModelTest : public testing::Test {
   }
 
   // The pictures of `chunks` chunks under one control.
-  static std::vector<std::vector<uint8_t>> Play(SessionState& state, int chunks,
-                                                int control) {
+  std::vector<std::vector<uint8_t>> Play(SessionState& state, int chunks,
+                                         int control) {
     std::vector<std::vector<uint8_t>> pictures;
     for (int i = 0; i < chunks; ++i) {
       auto rgb = Advance(state, Inputs(control));
@@ -124,13 +143,18 @@ class TinyWorldModelTest : public testing::Test {
     return pictures;
   }
 
-  static VideoModel* model_;
+  static VideoModel* cpu_model_;
+  static VideoModel* gpu_model_;
+  VideoModel* model_ = nullptr;  // one of them
   std::vector<std::unique_ptr<MemoryPool>> pools_;
 };
 
-VideoModel* TinyWorldModelTest::model_ = nullptr;
+VideoModel* TinyWorldModelTest::cpu_model_ = nullptr;
+VideoModel* TinyWorldModelTest::gpu_model_ = nullptr;
 
-TEST_F(TinyWorldModelTest, SaysWhatItIs) {
+INSTANTIATE_TEST_SUITE_P(Places, TinyWorldModelTest, AllPlaces(), PlaceName);
+
+TEST_P(TinyWorldModelTest, SaysWhatItIs) {
   const ModelInfo& info = model_->info();
   EXPECT_EQ(info.name, "tinyworld");
   EXPECT_EQ(info.width * info.height, kFrameSize * kFrameSize);
@@ -141,12 +165,14 @@ TEST_F(TinyWorldModelTest, SaysWhatItIs) {
   EXPECT_EQ(info.controls[kForward].name, "forward");
   EXPECT_EQ(info.controls[kLeft].name, "left");
   EXPECT_EQ(info.layout, Layout());
-  EXPECT_THAT(info.device, HasSubstr("1 threads"));
+  EXPECT_THAT(info.device, HasSubstr(on_gpu() ? "cuda:0 (" : "1 threads"));
+  EXPECT_EQ(info.memory.kind, GetParam());
+  EXPECT_EQ(info.jobs_at_once > 1, on_gpu());
   EXPECT_EQ(info.default_cache_spec.codec, "opq");
   EXPECT_THAT(info.codecs, Contains("opq"));
 }
 
-TEST_F(TinyWorldModelTest, LayoutAlternatesLocalAndGlobal) {
+TEST_P(TinyWorldModelTest, LayoutAlternatesLocalAndGlobal) {
   const KvLayout layout = Layout();
   ASSERT_EQ(layout.layers(), kBlocks);
   for (int i = 0; i < kBlocks; ++i) {
@@ -154,7 +180,7 @@ TEST_F(TinyWorldModelTest, LayoutAlternatesLocalAndGlobal) {
   }
 }
 
-TEST_F(TinyWorldModelTest, ResolveFillsInEveryDefault) {
+TEST_P(TinyWorldModelTest, ResolveFillsInEveryDefault) {
   SessionSpec spec;
   spec.seed = 9;
   spec.max_chunks = 10;
@@ -170,7 +196,7 @@ TEST_F(TinyWorldModelTest, ResolveFillsInEveryDefault) {
   EXPECT_EQ(again->cache_spec, resolved->cache_spec);
 }
 
-TEST_F(TinyWorldModelTest, ErrorsNameFieldValueAndLimit) {
+TEST_P(TinyWorldModelTest, ErrorsNameFieldValueAndLimit) {
   const auto error = [&](auto change) {
     SessionSpec spec = Spec("opq", 1, 10);
     change(spec);
@@ -192,26 +218,28 @@ TEST_F(TinyWorldModelTest, ErrorsNameFieldValueAndLimit) {
               HasSubstr("cache_spec.tail_chunks: 65; must be 0 to 64"));
 }
 
-TEST_F(TinyWorldModelTest, NoChunkTakesASessionOverItsBytes) {
+TEST_P(TinyWorldModelTest, NoChunkTakesASessionOverItsBytes) {
   constexpr int kChunks = 4;
   for (const char* codec :
        {"opq", "bf16:tail_chunks=2,sink_chunks=1,unpacked=f32",
         "qvg:span_chunks=2"}) {
     const SessionSpec spec = Spec(codec, 1, kChunks);
-    const int64_t bound = model_->SessionBytes(*model_->Resolve(spec));
+    const SessionBytes bound = model_->BytesOf(*model_->Resolve(spec));
     const auto state = Open(spec);
     for (int i = 0; i < kChunks; ++i) {
       ASSERT_TRUE(Advance(*state, Inputs(kForward)).ok()) << codec;
-      EXPECT_LE(state->reservation.committed_bytes(), bound) << codec;
+      EXPECT_LE(state->reservation.committed_bytes(), bound.cache) << codec;
+      EXPECT_LE(state->host.committed_bytes(), bound.host) << codec;
     }
     // The bound is not idle: most of it is held in the end.
-    EXPECT_GE(state->reservation.committed_bytes(), bound * 3 / 4) << codec;
+    EXPECT_GE(state->reservation.committed_bytes(), bound.cache * 3 / 4)
+        << codec;
   }
 }
 
-TEST_F(TinyWorldModelTest, BytesGrowWithChunksAndShrinkWithTheCodec) {
+TEST_P(TinyWorldModelTest, BytesGrowWithChunksAndShrinkWithTheCodec) {
   const auto bytes = [&](const char* codec, int chunks) {
-    return model_->SessionBytes(*model_->Resolve(Spec(codec, 1, chunks)));
+    return model_->BytesOf(*model_->Resolve(Spec(codec, 1, chunks))).cache;
   };
   EXPECT_GT(bytes("opq", 200), bytes("opq", 100));
   const double packed =
@@ -221,10 +249,11 @@ TEST_F(TinyWorldModelTest, BytesGrowWithChunksAndShrinkWithTheCodec) {
   EXPECT_GE(plain / packed, 7.0);
 }
 
-TEST_F(TinyWorldModelTest, OpenNeedsItsBytes) {
+TEST_P(TinyWorldModelTest, OpenNeedsItsBytes) {
   const SessionSpec spec = *model_->Resolve(Spec("opq", 1, 10));
-  const auto pool = *MemoryPool::Create(int64_t{1} << 20);
-  EXPECT_EQ(model_->Open(spec, *pool->Reserve(4096)).status().code(),
+  const auto pool =
+      *MemoryPool::Create(int64_t{1} << 20, model_->info().memory);
+  EXPECT_EQ(model_->Open(spec, *pool->Reserve(4096), {}).status().code(),
             absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(pool->usage().reserved, 0);
 }
@@ -238,7 +267,7 @@ at::Tensor SimulatorFrames(uint64_t seed, int chunks, Action action) {
   return ((frames + 1) * 127.5).round().to(at::kByte);
 }
 
-TEST_F(TinyWorldModelTest, TheFirstTwoChunksAreTheSimulators) {
+TEST_P(TinyWorldModelTest, TheFirstTwoChunksAreTheSimulators) {
   SessionSpec spec = Spec("opq", 6, 3);
   const auto state = Open(spec);
   const auto pictures = Play(*state, 3, kLeft);
@@ -253,7 +282,7 @@ TEST_F(TinyWorldModelTest, TheFirstTwoChunksAreTheSimulators) {
   }
 }
 
-TEST_F(TinyWorldModelTest, SeedAndActionsMakeTheWorld) {
+TEST_P(TinyWorldModelTest, SeedAndActionsMakeTheWorld) {
   const auto play = [&](uint64_t seed, int control) {
     return Play(*Open(Spec("opq", seed, 3)), 3, control);
   };
@@ -263,7 +292,7 @@ TEST_F(TinyWorldModelTest, SeedAndActionsMakeTheWorld) {
   EXPECT_TRUE(play(1, kLeft)[0] != base[0]);
 }
 
-TEST_F(TinyWorldModelTest, PrefixNamesSpecAndInputs) {
+TEST_P(TinyWorldModelTest, PrefixNamesSpecAndInputs) {
   const auto prefix = [&](const char* codec, uint64_t seed, int control) {
     const auto state = Open(Spec(codec, seed, 2));
     Play(*state, 2, control);
@@ -298,7 +327,7 @@ std::string ModelBytes(const SessionState& state) {
   return std::string(bytes.begin(), bytes.end());
 }
 
-TEST_F(TinyWorldModelTest, BrokenInputsLeaveTheStateAsItWas) {
+TEST_P(TinyWorldModelTest, BrokenInputsLeaveTheStateAsItWas) {
   const auto state = Open(Spec("opq", 2, 3));
   Play(*state, 1, kForward);
   for (const Broken& broken : BrokenInputs()) {
@@ -313,7 +342,7 @@ TEST_F(TinyWorldModelTest, BrokenInputsLeaveTheStateAsItWas) {
   }
 }
 
-TEST_F(TinyWorldModelTest, AJobFailsAlone) {
+TEST_P(TinyWorldModelTest, AJobFailsAlone) {
   const auto left = Open(Spec("opq", 1, 4)), failing = Open(Spec("opq", 2, 4)),
              right = Open(Spec("bf16", 3, 4));
   for (SessionState* state : {left.get(), failing.get(), right.get()}) {
@@ -334,7 +363,7 @@ TEST_F(TinyWorldModelTest, AJobFailsAlone) {
   EXPECT_TRUE(*Advance(*failing, good) == alone("opq", 2));
 }
 
-TEST_F(TinyWorldModelTest, NoRoomFailsTheChunkAndKeepsTheState) {
+TEST_P(TinyWorldModelTest, NoRoomFailsTheChunkAndKeepsTheState) {
   const auto state = Open(Spec("bf16", 1, 1));
   Play(*state, 1, kForward);
   const std::string world = ModelBytes(*state);
@@ -344,7 +373,7 @@ TEST_F(TinyWorldModelTest, NoRoomFailsTheChunkAndKeepsTheState) {
   EXPECT_EQ(ModelBytes(*state), world);
 }
 
-TEST_F(TinyWorldModelTest, ACancelledJobCanBeRunAgain) {
+TEST_P(TinyWorldModelTest, ACancelledJobCanBeRunAgain) {
   const auto state = Open(Spec("opq", 1, 4));
   Play(*state, 2, kForward);
   const ChunkInputs inputs = Inputs(kForward);
@@ -358,7 +387,7 @@ TEST_F(TinyWorldModelTest, ACancelledJobCanBeRunAgain) {
               Play(*Open(Spec("opq", 1, 4)), 3, kForward).back());
 }
 
-TEST_F(TinyWorldModelTest, TellsWhereTimeWent) {
+TEST_P(TinyWorldModelTest, TellsWhereTimeWent) {
   const auto state = Open(Spec("opq", 1, 3));
   Play(*state, 2, kForward);
   const ChunkInputs inputs = Inputs(kForward);
@@ -407,12 +436,11 @@ TEST(TinyWorldFilesTest, MissingAndDamagedFilesAreNamed) {
   EXPECT_EQ(folder.Load().status().code(), absl::StatusCode::kNotFound);
 }
 
-TEST(TinyWorldFilesTest, OtherDevicesAreNotServed) {
-  ModelOptions options;
-  options.device = "cuda";
-  const absl::Status status = MakeTinyWorld(options).status();
+TEST(TinyWorldFilesTest, ADeviceThatIsNotThereIsNotServed) {
+  const Folder folder("tinyworld_no_device");
+  const absl::Status status = folder.Load("cuda:63").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("device: 'cuda'"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("device: cuda:63"));
 }
 
 }  // namespace
