@@ -9,7 +9,8 @@ results.py check                   fails unless the table is up to date
 A file is one command on one machine:
 {"command": ..., "device": ..., "runs": [{"load_average": ..., "output": ...}]},
 where output is what the command printed and load_average the mean number of
-processes that wanted a core in the minute before it ended.
+processes that wanted a core in the minute before it ended, null where nothing
+else ran.
 """
 
 import json
@@ -193,7 +194,8 @@ def table(entries):
     lines = ['| what | median (range) | runs | load | file |',
              '|---|---|---|---|---|']
     for name, entry in sorted(entries.items()):
-        load = spread([run['load_average'] for run in entry['runs']], 1)
+        loads = [run['load_average'] for run in entry['runs']]
+        load = '–' if None in loads else spread(loads, 1)
         for what, value in rows_of(entry):
             lines.append(f'| {what} | {value} | {len(entry["runs"])} | {load} '
                          f'| `{name}` |')
