@@ -9,6 +9,7 @@
 #include "server/generator/tinyworld/batch.h"
 #include "server/generator/tinyworld/block_attention.h"
 #include "server/generator/tinyworld/raycaster.h"
+#include "server/generator/tinyworld/sampler.h"
 #include "server/generator/tinyworld/shape.h"
 #include "server/generator/tinyworld/world_player.h"
 #include "tests/server/generator/tinyworld/nonzero_parameters.h"
@@ -127,16 +128,16 @@ TEST(PredictTest, TrainingAndGenerationAgree) {
                             const at::Tensor& v) {
     return BlockAttention(q, k, v, 1, WindowChunks(block));
   };
+  const auto level = SamplingLevels(2);
   const at::Tensor levels =
-      at::stack({at::zeros({kChunks}), at::ones({kChunks})}, 1);
+      at::stack({at::zeros({kChunks}), at::full({kChunks}, level[0])}, 1);
   const at::Tensor trained =
       Predict(p,
               MakeConditions(p, batch.poses.view({-1, 4, 3}),
                              batch.actions.view({-1, 4})),
               at::stack({truth, noised}, 1), levels, attention)[kChunks - 1][1];
 
-  // Two steps, the second at level .8: feed the first step's noise only by
-  // comparing through a one-step schedule of the same player.
+  // Two steps: the second starts from what the first must have been.
   const auto player = DensePlayer(p, batch, 2, 11, 0);
   for (int i = 0; i + 1 < kChunks; ++i) player->Commit(truth.narrow(0, i, 1));
   const at::Tensor played = player->Sample();
@@ -145,13 +146,13 @@ TEST(PredictTest, TrainingAndGenerationAgree) {
   const at::Tensor second = at::randn_like(noise);
   ASSERT_TRUE(first.equal(noise));
   const at::Tensor x =
-      trained.unsqueeze(0).clamp(-1, 1) * (1 - 0.8) + second * 0.8;
+      trained.unsqueeze(0).clamp(-1, 1) * (1 - level[1]) + second * level[1];
   const at::Tensor expected = Predict(
       p,
       MakeConditions(p, batch.poses.view({-1, 4, 3}),
                      batch.actions.view({-1, 4})),
       at::stack({truth, at::cat({truth.narrow(0, 0, kChunks - 1), x})}, 1),
-      at::stack({at::zeros({kChunks}), at::full({kChunks}, 0.8)}, 1),
+      at::stack({at::zeros({kChunks}), at::full({kChunks}, level[1])}, 1),
       attention)[kChunks - 1][1];
   EXPECT_TRUE(played[0].allclose(expected.clamp(-1, 1), 1e-3, 1e-3));
 }
