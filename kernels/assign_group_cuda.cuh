@@ -4,11 +4,11 @@
 #include <cstdint>
 
 #include "kernels/assign_cuda.cuh"
-#include "kernels/group_product_cuda.cuh"
+#include "kernels/hopper.cuh"
+#include "kernels/wgmma.cuh"
 
 // assign_cuda.cuh for warpgroups, whose products read the centroids from shared
-// memory by themselves (PTX ISA, "Asynchronous Warpgroup Level Matrix
-// Multiply-Accumulate"). For codebooks of 128 and 256.
+// memory by themselves (wgmma.cuh). For codebooks of 128 and 256.
 namespace qvg::kernels::device {
 
 // Centroids as operands: for every 64 channels a tile of rows of 128 bytes, the
@@ -51,11 +51,9 @@ struct GroupBook {
 
   // The descriptor of the channels of one step of 128 rows.
   __device__ uint64_t Operand(int row, int step) const {
-    const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(
-        operands + (step / kStepsOfTile * rows + row) * 8));
-    const uint32_t start = address + step % kStepsOfTile * 32;
-    return uint64_t{(start & 0x3ffff) >> 4} | uint64_t{1} << 16 |
-           uint64_t{1024 >> 4} << 32 | uint64_t{1} << 62;
+    const uint32_t tile =
+        SharedAddress(operands + (step / kStepsOfTile * rows + row) * 8);
+    return RowsOperand(tile + step % kStepsOfTile * 32);
   }
 };
 
@@ -104,15 +102,15 @@ __device__ void Score(const GroupTile<kDim>& points,
     scores[4 * n] = scores[4 * n + 2] = bias.x;
     scores[4 * n + 1] = scores[4 * n + 3] = bias.y;
   }
-  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+  FenceProducts();
 #pragma unroll
   for (int step = 0; step < kDim / 16; ++step) {
-    MultiplyGroup(scores, points.words[step], book.Operand(row, step));
+    MultiplyRegisters<128, false>(scores, points.words[step],
+                                  book.Operand(row, step));
   }
-  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
-  asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
-#pragma unroll
-  for (int i = 0; i < 64; ++i) asm volatile("" : "+f"(scores[i])::"memory");
+  CommitProducts();
+  WaitProducts<0>();
+  Pin<64>(scores);
 }
 
 // Numbers that the compiler does not know, which would turn the products below

@@ -5,6 +5,7 @@
 #include "kernels/attention_kernel.cuh"
 #include "kernels/attention_plan.cuh"
 #include "kernels/cuda_check.h"
+#include "kernels/cuda_launch.h"
 #include "kernels/workspace.h"
 
 namespace qvg::kernels {
@@ -57,17 +58,6 @@ struct Plan {
   size_t bytes = 0;
 };
 
-int Multiprocessors() {
-  int device = 0;
-  int count = 0;
-  if (cudaGetDevice(&device) != cudaSuccess) return 1;
-  if (cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device) !=
-      cudaSuccess) {
-    return 1;
-  }
-  return count;
-}
-
 Plan MakePlan(const AttentionArgs* problems, int count, void* workspace) {
   Plan plan;
   int64_t items = 0;
@@ -77,7 +67,7 @@ Plan MakePlan(const AttentionArgs* problems, int count, void* workspace) {
     shortest = std::min(shortest, ItemsPerHead(problems[i]));
   }
   plan.items = static_cast<int>(std::min<int64_t>(items, kMaxItems + 1));
-  plan.blocks = std::min(plan.items, Multiprocessors());
+  plan.blocks = std::min(plan.items, MultiprocessorCount());
   const int heads = count * problems[0].heads;
   const int rounds = (plan.items + plan.blocks - 1) / plan.blocks;
   AttentionLaunch& launch = plan.launch;
@@ -123,9 +113,10 @@ Error CheckProblems(const AttentionArgs* problems, int count) {
       return error;
     }
     if (args.heads != problems[0].heads || args.scale != problems[0].scale ||
-        args.head_dim != problems[0].head_dim) {
+        args.head_dim != problems[0].head_dim ||
+        !(args.rotary == problems[0].rotary)) {
       return Error::Invalid(
-          "heads, head_dim, scale: must be those of the first problem");
+          "heads, head_dim, scale, rotary: must be those of the first problem");
     }
   }
   return Error::Ok();

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/decode_codes_cuda.cuh"
+#include "kernels/octet_cuda.cuh"
 #include "kernels/packed_tensor.h"
 
 // The one tile decoder, on the device: eight channels of one token at a time,
@@ -13,16 +14,6 @@ namespace qvg::kernels::device {
 __device__ inline float2 BFloat16Pair(uint32_t bits) {
   return make_float2(__uint_as_float(bits << 16),
                      __uint_as_float(bits & 0xffff0000u));
-}
-
-__device__ inline uint32_t PackBFloat16(float low, float high) {
-  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
-  return reinterpret_cast<const uint32_t&>(pair);
-}
-
-__device__ inline uint4 PackOctet(const float* x) {
-  return {PackBFloat16(x[0], x[1]), PackBFloat16(x[2], x[3]),
-          PackBFloat16(x[4], x[5]), PackBFloat16(x[6], x[7])};
 }
 
 __device__ inline void AddBFloat16Octet(const uint16_t* from, float* out) {

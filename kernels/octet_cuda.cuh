@@ -38,15 +38,19 @@ __device__ inline uint4 SubtractSaturated(uint4 a, uint4 b) {
   return make_uint4(Saturate(d.x), Saturate(d.y), Saturate(d.z), Saturate(d.w));
 }
 
-// Rounded to BF16; not to be read again soon.
+// Rounded to BF16.
+__device__ inline uint32_t PackBFloat16(float low, float high) {
+  return AsBits(__floats2bfloat162_rn(low, high));
+}
+
+__device__ inline uint4 PackOctet(const float* x) {
+  return {PackBFloat16(x[0], x[1]), PackBFloat16(x[2], x[3]),
+          PackBFloat16(x[4], x[5]), PackBFloat16(x[6], x[7])};
+}
+
+// The same; not to be read again soon.
 __device__ inline void StoreOctet(const float* values, uint16_t* out) {
-  uint32_t words[4];
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    words[i] = AsBits(__floats2bfloat162_rn(values[2 * i], values[2 * i + 1]));
-  }
-  __stcs(reinterpret_cast<uint4*>(out),
-         make_uint4(words[0], words[1], words[2], words[3]));
+  __stcs(reinterpret_cast<uint4*>(out), PackOctet(values));
 }
 
 }  // namespace qvg::kernels::device

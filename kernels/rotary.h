@@ -23,6 +23,7 @@ struct RotaryTables {
   int columns = 0;  // of a row
 
   constexpr bool empty() const { return pairs[0] + pairs[1] + pairs[2] == 0; }
+  bool operator==(const RotaryTables&) const = default;
 };
 
 // Whether `tables` are empty or complete for head dim `dim`.

@@ -8,6 +8,7 @@
 #include "kernels/attention.h"
 #include "kernels/thread_pool.h"
 #include "tests/kernels/attention_problem.h"
+#include "tests/kernels/on_device.h"
 
 namespace qvg::kernels {
 namespace {
@@ -26,6 +27,26 @@ TEST(AttentionWorkspace, IsConstantInTheHistoryAndGrowsWithTheWorkers) {
             AttentionWorkspaceBytes(large.Args(), serial));
   EXPECT_EQ(AttentionWorkspaceBytes(small.Args(), two),
             2 * AttentionWorkspaceBytes(small.Args(), serial));
+}
+
+// Problems of one call on a device share what the call has once.
+TEST(AttentionCudaCheck, RefusesProblemsThatDiffer) {
+  if (AttentionOnDevice() == nullptr) GTEST_SKIP() << "built without CUDA";
+  Problem one(2, 64, 9);
+  one.Add(Product(64), 30);
+  Problem turned(2, 64, 9);
+  turned.Add(Product(64), 30);
+  turned.SetRotary(0);
+  float out = 0;
+  AttentionArgs problems[] = {one.Args(), turned.Args()};
+  for (AttentionArgs& args : problems) args.out = &out;
+  const Error rotary = AttentionCuda(problems, 2, nullptr, 0, nullptr);
+  EXPECT_EQ(rotary.code, Error::Code::kInvalidArgument);
+  EXPECT_THAT(rotary.message, testing::HasSubstr("rotary"));
+  problems[1] = problems[0];
+  problems[1].scale *= 2;
+  EXPECT_EQ(AttentionCuda(problems, 2, nullptr, 0, nullptr).code,
+            Error::Code::kInvalidArgument);
 }
 
 // What a caller may get wrong, and the argument that the message names.
